@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+
+import { agentPaths, readCommandLine } from './config.ts';
+
+describe('readCommandLine', () => {
+  test('derives all paths from the two roots', () => {
+    const line = readCommandLine(['--data-root=/d', '--run-root', '/r', '--label', 'a=b=c', '--hostname=h1']);
+    expect(line).toMatchObject({
+      kind: 'run',
+      config: { dataRoot: '/d', runRoot: '/r', labels: { a: 'b=c' } },
+    });
+    if (line.kind === 'run') {
+      expect(agentPaths(line.config)).toMatchObject({
+        nodeDir: '/d/node',
+        apiSocket: '/r/skep.sock',
+        dockerSocket: '/r/docker.sock',
+        managerSocket: '/r/manager/manager.sock',
+        pidFile: '/r/swarmd.pid',
+      });
+    }
+  });
+
+  test.each([
+    [['--data-root=relative'], '--data-root "relative": must be an absolute path'],
+    [['--listen-addr=2377'], '--listen-addr "2377": must be HOST:PORT'],
+    [['--listen-addr=0.0.0.0:70000'], 'port is over 65535'],
+    [['--hostname=-x'], 'must be a host name'],
+    [['--label=novalue'], 'must be KEY=VALUE'],
+    [['--parallel-starts=0'], '--parallel-starts'],
+    [['--nonsense'], '--nonsense'],
+  ])('%j is refused by name', (args, message) => {
+    expect(() => readCommandLine(args)).toThrow(message);
+  });
+
+  test('help and version come first', () => {
+    expect(readCommandLine(['--help'])).toEqual({ kind: 'help' });
+    expect(readCommandLine(['--version'])).toEqual({ kind: 'version' });
+  });
+});

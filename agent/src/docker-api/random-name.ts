@@ -1,0 +1,73 @@
+const QUALITIES = [
+  'amber',
+  'brave',
+  'bright',
+  'busy',
+  'calm',
+  'clever',
+  'eager',
+  'early',
+  'fair',
+  'gentle',
+  'golden',
+  'happy',
+  'honest',
+  'keen',
+  'kind',
+  'lively',
+  'lucky',
+  'merry',
+  'nimble',
+  'patient',
+  'proud',
+  'quick',
+  'quiet',
+  'ready',
+  'steady',
+  'sunny',
+  'swift',
+  'tidy',
+  'warm',
+  'wise',
+] as const;
+
+const THINGS = [
+  'acacia',
+  'alder',
+  'apiary',
+  'aster',
+  'borage',
+  'bramble',
+  'clover',
+  'comb',
+  'drone',
+  'fennel',
+  'garden',
+  'hazel',
+  'heather',
+  'hive',
+  'lavender',
+  'linden',
+  'meadow',
+  'mint',
+  'nectar',
+  'orchard',
+  'pollen',
+  'queen',
+  'rowan',
+  'sage',
+  'skep',
+  'thistle',
+  'thyme',
+  'violet',
+  'willow',
+  'worker',
+] as const;
+
+const DIGITS_BOUND = 10_000;
+
+/** A name for a service that was given none: `brave_clover4711`. `random` gives numbers in [0, 1). */
+export function randomName(random: () => number): string {
+  const pick = (words: readonly string[]): string => words[Math.floor(random() * words.length)] ?? '';
+  return `${pick(QUALITIES)}_${pick(THINGS)}${String(Math.floor(random() * DIGITS_BOUND))}`;
+}

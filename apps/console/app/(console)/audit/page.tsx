@@ -1,0 +1,5 @@
+import { AuditScreen } from '../../../features/history/audit-screen.tsx';
+
+export default function AuditPage() {
+  return <AuditScreen />;
+}

@@ -1,0 +1,5 @@
+import { PayloadsScreen } from '../../../features/payloads/payloads-screen.tsx';
+
+export default function ConfigsPage() {
+  return <PayloadsScreen kind="config" />;
+}

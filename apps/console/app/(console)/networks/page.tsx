@@ -1,0 +1,5 @@
+import { NetworksScreen } from '../../../features/networks/networks-screen.tsx';
+
+export default function NetworksPage() {
+  return <NetworksScreen />;
+}

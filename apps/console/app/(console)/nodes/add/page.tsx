@@ -1,0 +1,5 @@
+import { AddNodeScreen } from '../../../../features/nodes/add-node-screen.tsx';
+
+export default function AddNodePage() {
+  return <AddNodeScreen />;
+}

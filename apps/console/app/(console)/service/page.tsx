@@ -1,0 +1,5 @@
+import { ServiceScreen } from '../../../features/service/service-screen.tsx';
+
+export default function ServicePage() {
+  return <ServiceScreen />;
+}

@@ -1,0 +1,5 @@
+import { ServicesScreen } from '../../../features/services/services-screen.tsx';
+
+export default function ServicesPage() {
+  return <ServicesScreen />;
+}

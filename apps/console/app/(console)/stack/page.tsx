@@ -1,0 +1,5 @@
+import { StackScreen } from '../../../features/stacks/stack-screen.tsx';
+
+export default function StackPage() {
+  return <StackScreen />;
+}

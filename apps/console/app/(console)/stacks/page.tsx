@@ -1,0 +1,5 @@
+import { StacksScreen } from '../../../features/stacks/stacks-screen.tsx';
+
+export default function StacksPage() {
+  return <StacksScreen />;
+}

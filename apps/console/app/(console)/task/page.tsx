@@ -1,0 +1,5 @@
+import { TaskScreen } from '../../../features/task/task-screen.tsx';
+
+export default function TaskPage() {
+  return <TaskScreen />;
+}

@@ -1,0 +1,5 @@
+import { SetupScreen } from '../../../features/setup/setup-screen.tsx';
+
+export default function SetupPage() {
+  return <SetupScreen />;
+}

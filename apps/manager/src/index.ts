@@ -1,0 +1,1 @@
+export { AppModule, CONTROLLERS, type AppParts } from './app.module.ts';

@@ -1,0 +1,48 @@
+import { isIP, BlockList } from 'node:net';
+import { DEFAULT_DOMAIN } from '../core/reference.ts';
+
+/** How registries are to be reached. */
+export interface RegistryConfig {
+  /** `host`, `host:port` or a network (`10.88.0.0/24`) that may be spoken to without verified TLS. Loopback always may. */
+  readonly insecureRegistries?: readonly string[];
+  /** Registry domain -> base URLs that are asked first, in order. */
+  readonly mirrors?: Readonly<Record<string, readonly string[]>>;
+  /** Registry domain -> further certificate authorities in PEM. */
+  readonly certificateAuthorities?: Readonly<Record<string, string>>;
+}
+
+/** Whether a registry may be spoken to in plain HTTP or with an unverified certificate. */
+export function isInsecureRegistry(domain: string, insecure: readonly string[]): boolean {
+  const host = hostOf(domain);
+  if (host === 'localhost' || insecure.includes(domain) || insecure.includes(host)) {
+    return true;
+  }
+  const family = isIP(host);
+  if (family === 0) {
+    return false;
+  }
+  const list = new BlockList();
+  list.addSubnet('127.0.0.0', 8);
+  list.addAddress('::1', 'ipv6');
+  for (const entry of insecure) {
+    const [network = '', prefix] = entry.split('/');
+    const networkFamily = isIP(network);
+    if (prefix !== undefined && networkFamily !== 0 && /^\d{1,3}$/.test(prefix)) {
+      list.addSubnet(network, Number(prefix), networkFamily === 6 ? 'ipv6' : 'ipv4');
+    }
+  }
+  return list.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** The host that serves a domain: Docker Hub's API lives under another name. */
+export function registryHost(domain: string): string {
+  return domain === DEFAULT_DOMAIN ? 'registry-1.docker.io' : domain;
+}
+
+function hostOf(domain: string): string {
+  if (domain.startsWith('[')) {
+    return domain.slice(1, domain.indexOf(']'));
+  }
+  const colon = domain.lastIndexOf(':');
+  return colon === -1 ? domain : domain.slice(0, colon);
+}

@@ -1,0 +1,45 @@
+import { notConverged } from '../checkers/eventually-services-converge.ts';
+import { leftOver } from '../checkers/finally-nothing-leaked.ts';
+import { Violation } from '../checkers/violation.ts';
+import { controlPlaneOf, type SimHost } from './sim-host.ts';
+
+const LEAK = 'leak: ';
+/** Entries that a manager may be behind the leader, whose loops go on writing. */
+const BEHIND_MAX = 20;
+
+/** What is not yet as it should be once the faults have stopped; undefined when all is. */
+export function problemOf(hosts: readonly SimHost[]): string | undefined {
+  const planes = hosts.map(controlPlaneOf).filter((plane) => plane !== undefined);
+  const leader = planes.find(({ isLeading }) => isLeading);
+  if (leader === undefined || planes.filter(({ isLeading }) => isLeading).length > 1) {
+    return 'there is not one leader';
+  }
+  if (planes.some(({ logIndex }) => logIndex + BEHIND_MAX < leader.logIndex)) {
+    return 'a manager is far behind';
+  }
+  const away = hosts.find(
+    ({ agent, nodeId }) => !agent.isConnected || !leader.connectedNodeIds.includes(nodeId),
+  );
+  if (away !== undefined) {
+    return `${away.nodeId} has no session`;
+  }
+  const tx = leader.replica.store.view();
+  const wrong = notConverged(tx);
+  if (wrong !== undefined) {
+    return wrong;
+  }
+  const left = leftOver(tx, new Map(hosts.map(({ nodeId, agent }) => [nodeId, agent.engine])));
+  return left === undefined ? undefined : `${LEAK}${left}`;
+}
+
+/** The failure of a cluster that did not come right in time, with its tasks. */
+export function notComeRight(hosts: readonly SimHost[], afterMs: number): Violation {
+  const problem = problemOf(hosts) ?? 'the last change of the users was not acknowledged';
+  const leader = hosts.map(controlPlaneOf).find((plane) => plane?.isLeading === true);
+  const tasks = (leader?.replica.store.view().list('task') ?? []).map(
+    ({ id, serviceName, slot, nodeId, desiredState, status }) =>
+      `${serviceName}.${String(slot)} ${id.slice(0, 6)} ${nodeId ?? '-'} ${desiredState}/${status.state} ${status.err ?? ''}`,
+  );
+  const property = problem.startsWith(LEAK) ? 'finally_nothingLeaked' : 'eventually_servicesConverge';
+  return new Violation(property, `${problem} after ${String(afterMs)} ms of calm\n${tasks.join('\n')}`);
+}
