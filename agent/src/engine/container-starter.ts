@@ -20,7 +20,7 @@ import {
   removeEndedContainer,
   startContainer,
 } from './runtime/oci-runtime.ts';
-import { existsInRoot, readInRoot, unmount } from './runtime/system-calls.ts';
+import { existsInRoot, mountWordsOf, readInRoot, unmount } from './runtime/system-calls.ts';
 import { translateRuntimeError } from './runtime-errors.ts';
 import { resolveUser } from './user-lookup.ts';
 
@@ -267,7 +267,7 @@ async function prepareMounts(
       const bind = mount.isRecursive === false ? 'bind' : 'rbind';
       const options = [
         bind,
-        mount.isReadOnly ? 'ro' : 'rw',
+        ...access(mount, mount.source),
         mount.propagation === '' ? 'rprivate' : mount.propagation,
       ];
       binds.push({ destination: mount.destination, type: 'bind', source: mount.source, options });
@@ -276,16 +276,24 @@ async function prepareMounts(
   return [...binds, ...injectedFileMounts(context.paths.container(record.id), record.files)];
 }
 
+/** What the user and the source forbid; crun would give the container more than the mount of the source does. */
+function access({ isReadOnly }: ResolvedMount, source: string): readonly string[] {
+  const words = mountWordsOf(source);
+  return isReadOnly && !words.includes('ro') ? ['ro', ...words] : words;
+}
+
 async function prepareVolume(
   context: EngineContext,
   record: ContainerRecord,
   mount: ResolvedMount,
   rootfs: string,
 ): Promise<OciMount> {
-  const directory = await context.volumes.acquire(mount.name ?? '', record.id);
-  if (mount.noCopy !== true && mount.subpath === undefined) {
-    await populateVolume(context, { rootfs, target: mount.destination, directory });
-  }
+  const isCopied = mount.noCopy !== true && mount.subpath === undefined;
+  const directory = await context.volumes.acquire(mount.name ?? '', record.id, (path) =>
+    isCopied
+      ? populateVolume(context, { rootfs, target: mount.destination, directory: path })
+      : Promise.resolve(),
+  );
   let source = directory;
   if (mount.subpath !== undefined) {
     if (!existsInRoot(directory, mount.subpath)) {
@@ -300,7 +308,7 @@ async function prepareVolume(
     destination: mount.destination,
     type: 'bind',
     source,
-    options: ['rbind', mount.isReadOnly ? 'ro' : 'rw', 'rprivate'],
+    options: ['rbind', ...access(mount, source), 'rprivate'],
   };
 }
 

@@ -34,6 +34,7 @@ export async function recover(context: EngineContext, lifecycle: ContainerLifecy
     lifecycle.adopted(entry);
     await lifecycle.noticeExit(entry.record.id);
   }
+  await context.volumes.unmountUnused();
   await removeLeftovers(context);
   for (const entry of entries) {
     if (context.containers.find(entry.record.id) !== undefined && !lifecycle.isRestartDue(entry)) {

@@ -1,24 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
 import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SwarmError, newHexId } from '@skep/kernel';
 import type { EventApi } from '../engine/engine-api.ts';
 import { KeyedMutex } from '../engine/keyed-mutex.ts';
 import type { StateDb } from '../engine/state-db.ts';
-import {
-  MS_BIND,
-  MS_NODEV,
-  MS_NOEXEC,
-  MS_NOSUID,
-  MS_RDONLY,
-  mount,
-  unmount,
-} from '../engine/runtime/system-calls.ts';
+import { unmount } from '../engine/runtime/system-calls.ts';
+import { isMountNeeded } from './mount-options.ts';
 import type { VolumeApi, VolumeDetails, VolumeSpec } from './volume-api.ts';
-
-const NAME_PATTERN = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-const OPTION_NAMES: readonly string[] = ['type', 'device', 'o'];
+import { isMountPoint, mountVolume } from './volume-mount.ts';
+import { checkVolumeSpec, isSameVolume } from './volume-spec.ts';
 
 interface VolumeRecord {
   readonly name: string;
@@ -60,12 +51,15 @@ export class LocalVolumes implements VolumeApi {
   async create(spec: VolumeSpec): Promise<VolumeDetails> {
     const isAnonymous = spec.name === undefined || spec.name === '';
     const name = isAnonymous ? newHexId(randomBytes) : (spec.name ?? '');
-    checkSpec(name, spec);
+    checkVolumeSpec(name, spec);
     return this.#mutex.run(name, async () => {
       const existing = this.#records.get(name);
       if (existing !== undefined) {
-        if (spec.options !== undefined && JSON.stringify(spec.options) !== JSON.stringify(existing.options)) {
-          throw new SwarmError('already_exists', `volume ${name} already exists with other options`);
+        if (!isSameVolume(existing.options, spec.options)) {
+          throw new SwarmError(
+            'already_exists',
+            `create ${name}: volume ${name} already exists with other options; remove it first or use another name`,
+          );
         }
         return this.#details(existing);
       }
@@ -155,20 +149,28 @@ export class LocalVolumes implements VolumeApi {
     return directoryBytes(this.mountpoint(name));
   }
 
-  /** Makes a volume's directory ready for a container: mounts what its options say. */
-  async acquire(name: string, containerId: string): Promise<string> {
-    return this.#mutex.run(name, () => {
+  /**
+   * Makes a volume's directory ready for a container: mounts what its options say, then lets `prepare` put something
+   * into it while no other container gets it. Each call wants a {@link release}, even one that failed.
+   */
+  async acquire(
+    name: string,
+    containerId: string,
+    prepare?: (directory: string) => Promise<void>,
+  ): Promise<string> {
+    return this.#mutex.run(name, async () => {
       const record = this.#get(name);
       const path = this.mountpoint(name);
-      if (isMountNeeded(record)) {
+      if (isMountNeeded(record.options)) {
         const holders = this.#mountedBy.get(name) ?? new Set();
         if (holders.size === 0 && !isMountPoint(path)) {
-          mount(mountRequest(record, path));
+          await mountVolume(record.options, path);
         }
         this.#mountedBy.set(name, holders.add(containerId));
         this.#publish('mount', name, { container: containerId });
       }
-      return Promise.resolve(path);
+      await prepare?.(path);
+      return path;
     });
   }
 
@@ -185,10 +187,24 @@ export class LocalVolumes implements VolumeApi {
     });
   }
 
+  /** Unmounts what no container holds; called once when the engine has adopted the containers that run. */
+  async unmountUnused(): Promise<void> {
+    for (const { name, options } of [...this.#records.values()]) {
+      if (isMountNeeded(options)) {
+        await this.#mutex.run(name, () => {
+          if (!this.#mountedBy.has(name)) {
+            unmount(this.mountpoint(name));
+          }
+          return Promise.resolve();
+        });
+      }
+    }
+  }
+
   /** Takes over what a running container holds. */
   adopt(name: string, containerId: string): void {
     const record = this.#records.get(name);
-    if (record !== undefined && isMountNeeded(record)) {
+    if (record !== undefined && isMountNeeded(record.options)) {
       this.#mountedBy.set(name, (this.#mountedBy.get(name) ?? new Set()).add(containerId));
     }
   }
@@ -222,67 +238,6 @@ export class LocalVolumes implements VolumeApi {
       attributes: { driver: 'local', ...attributes },
     });
   }
-}
-
-function checkSpec(name: string, spec: VolumeSpec): void {
-  if (spec.driver !== undefined && spec.driver !== '' && spec.driver !== 'local') {
-    throw new SwarmError(
-      'not_found',
-      `error looking up volume plugin ${spec.driver}: plugin "${spec.driver}" not found`,
-    );
-  }
-  if (!NAME_PATTERN.test(name) || name.length > 255) {
-    throw new SwarmError(
-      'invalid_argument',
-      `"${name.slice(0, 80)}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are ` +
-        'allowed. If you intended to pass a host directory, use absolute path',
-    );
-  }
-  for (const key of Object.keys(spec.options ?? {})) {
-    if (!OPTION_NAMES.includes(key)) {
-      throw new SwarmError(
-        'invalid_argument',
-        `create ${name}: invalid option: ${JSON.stringify(key.slice(0, 60))}`,
-      );
-    }
-  }
-  if (spec.options?.['type'] !== undefined && spec.options['device'] === undefined) {
-    throw new SwarmError('invalid_argument', `create ${name}: missing required option: "device"`);
-  }
-}
-
-function isMountNeeded(record: VolumeRecord): boolean {
-  return record.options['device'] !== undefined;
-}
-
-const MOUNT_FLAGS: Readonly<Record<string, number>> = {
-  bind: MS_BIND,
-  ro: MS_RDONLY,
-  nosuid: MS_NOSUID,
-  nodev: MS_NODEV,
-  noexec: MS_NOEXEC,
-  rw: 0,
-  rbind: MS_BIND | 16384,
-  defaults: 0,
-};
-
-function mountRequest(record: VolumeRecord, target: string): Parameters<typeof mount>[0] {
-  const { type = 'none', device = '', o = '' } = record.options;
-  let flags = 0;
-  const data: string[] = [];
-  for (const option of o.split(',').filter((text) => text !== '')) {
-    const flag = Object.hasOwn(MOUNT_FLAGS, option) ? MOUNT_FLAGS[option] : undefined;
-    if (flag === undefined) {
-      data.push(option);
-    } else {
-      flags |= flag;
-    }
-  }
-  return { source: device, target, type: type === '' ? 'none' : type, flags, data: data.join(',') };
-}
-
-function isMountPoint(path: string): boolean {
-  return existsSync(path) && statSync(path).dev !== statSync(join(path, '..')).dev;
 }
 
 /** Bytes of all regular files below a directory; what vanishes meanwhile counts nothing. */

@@ -18,13 +18,16 @@ export interface VolumeSpec {
   readonly name?: string;
   /** Only `local` is built in. */
   readonly driver?: string;
-  /** Options of the local driver: `type`, `device`, `o` as for mount(8). */
+  /** Options of the local driver: `type`, `device`, `o` as for mount(8). They are looked at when it is first used. */
   readonly options?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface VolumeApi {
-  /** Answers the existing volume when one with the same name, driver and options is there. */
+  /**
+   * Answers the existing volume when one of this name is there and no other options are asked for.
+   * @throws SwarmError `invalid_argument`, `not_found` (no such driver), `already_exists` (it has other options).
+   */
   create(spec: VolumeSpec): Promise<VolumeDetails>;
   list(): Promise<readonly VolumeDetails[]>;
   inspect(name: string): Promise<VolumeDetails>;

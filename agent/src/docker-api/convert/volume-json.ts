@@ -5,9 +5,14 @@ import type { VolumeDetails } from '../../volume/volume-api.ts';
 /** Docker marks anonymous volumes by this label. */
 const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
 
+/** Labels as Docker's clients see and filter them. */
+export function volumeLabels({ isAnonymous, labels }: VolumeDetails): Readonly<Record<string, string>> {
+  return isAnonymous ? { [ANONYMOUS_LABEL]: '', ...labels } : labels;
+}
+
 /** `sizeBytes` is given for `docker system df` only. */
 export function volumeToDocker(volume: VolumeDetails, sizeBytes?: number): DockerVolume {
-  const labels = volume.isAnonymous ? { [ANONYMOUS_LABEL]: '', ...volume.labels } : volume.labels;
+  const labels = volumeLabels(volume);
   return {
     CreatedAt: formatTimeMs(volume.createdAtMs),
     Driver: volume.driver,

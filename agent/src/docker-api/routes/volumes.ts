@@ -13,7 +13,7 @@ import {
 import { SwarmError } from '@skep/kernel';
 
 import type { DockerApiContext } from '../context.ts';
-import { volumeToDocker } from '../convert/volume-json.ts';
+import { volumeLabels, volumeToDocker } from '../convert/volume-json.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
 
@@ -53,7 +53,7 @@ async function list({ engine }: DockerApiContext, exchange: Exchange): Promise<v
           (isDangling === undefined || isDangling === (volume.usedBy.length === 0)) &&
           matchesExactly(filters, 'driver', volume.driver) &&
           matchesPattern(filters, 'name', [volume.name]) &&
-          matchesLabels(filters, volume.labels),
+          matchesLabels(filters, volumeLabels(volume)),
       )
       .map((volume) => volumeToDocker(volume)),
     Warnings: null,
@@ -81,7 +81,10 @@ async function prune({ engine }: DockerApiContext, exchange: Exchange): Promise<
   const isAll = booleanFilter(filters, 'all') ?? !isAtLeast(exchange.version, 42);
   const pruned = await engine.volumes.prune({
     all: isAll,
-    isPrunable: (volume) => matchesLabels(filters, volume.labels) && lacksLabels(filters, volume.labels),
+    isPrunable: (volume) => {
+      const labels = volumeLabels(volume);
+      return matchesLabels(filters, labels) && lacksLabels(filters, labels);
+    },
   });
   exchange.sendJson(200, {
     VolumesDeleted: pruned.names.length === 0 ? null : pruned.names,

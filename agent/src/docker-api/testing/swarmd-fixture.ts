@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { basename, join } from 'node:path';
@@ -39,35 +39,34 @@ export function hasDockerCli(): boolean {
   return spawnSync('docker', ['--version']).status === 0;
 }
 
-/** The real swarmd in namespaces of its own, without a manager, and the docker CLI that speaks to it. */
+/**
+ * The real swarmd in namespaces of its own, without a manager, and the docker CLI that speaks to it. The namespaces are
+ * held by a process of the fixture, so that swarmd can be killed and started again on the same host.
+ */
 export class SwarmdFixture {
   readonly root: string;
-  readonly #child: ChildProcess;
+  readonly #holder: ChildProcess;
   readonly #cgroup: string;
+  #child: ChildProcess | undefined;
 
   private constructor(root: string) {
     this.root = root;
     this.#cgroup = `/${basename(root)}`;
-    const swarmd = [
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      MAIN,
-      `--data-root=${join(root, 'data')}`,
-      `--run-root=${join(root, 'run')}`,
-      `--cgroup-parent=${this.#cgroup}`,
-      '--hostname=d1',
-      '--log-level=warn',
-    ];
-    this.#child = spawn(
-      'unshare',
-      ['--mount', '--net', '--', 'sh', '-c', `${NETWORK}; exec "$@"`, 'sh', ...swarmd],
-      { stdio: ['ignore', 'ignore', process.env['SKEP_TEST_LOG'] === undefined ? 'ignore' : 'inherit'] },
-    );
+    const script = `${NETWORK}; echo ready; exec cat`;
+    this.#holder = spawn('unshare', ['--mount', '--net', '--', 'sh', '-c', script], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
   }
 
   static async start(): Promise<SwarmdFixture> {
     const fixture = new SwarmdFixture(await mkdtemp('/tmp/skep-dockerd-'));
-    await fixture.#untilReady();
+    await new Promise((resolve, reject) => {
+      fixture.#holder.stdout?.once('data', resolve);
+      fixture.#holder.once('close', () => {
+        reject(new Error('the namespaces of the host could not be made'));
+      });
+    });
+    await fixture.startDaemon();
     const archive = join(fixture.root, 'busybox.tar');
     await writeFile(archive, buildArchive(buildBusyboxImage({}), ['busybox:latest']));
     const loaded = await fixture.docker(['load', '-i', archive]);
@@ -77,6 +76,45 @@ export class SwarmdFixture {
     return fixture;
   }
 
+  /** Starts swarmd on the state it left, and waits until it answers. */
+  async startDaemon(): Promise<void> {
+    this.#child = spawn(
+      'nsenter',
+      [
+        ...this.#namespaces(),
+        process.execPath,
+        '--disable-warning=ExperimentalWarning',
+        MAIN,
+        `--data-root=${join(this.root, 'data')}`,
+        `--run-root=${join(this.root, 'run')}`,
+        `--cgroup-parent=${this.#cgroup}`,
+        '--hostname=d1',
+        '--log-level=warn',
+      ],
+      { stdio: ['ignore', 'ignore', process.env['SKEP_TEST_LOG'] === undefined ? 'ignore' : 'inherit'] },
+    );
+    await this.#untilReady();
+  }
+
+  /** Kills swarmd as a crash would: nothing of it is told. */
+  async killDaemon(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  #namespaces(): string[] {
+    return [`--target=${String(this.#holder.pid)}`, '--mount', '--net', '--'];
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((resolve) => child.once('close', resolve));
+      child.kill(signal);
+      await ended;
+    }
+  }
+
   get socketPath(): string {
     return join(this.root, 'run', 'docker.sock');
   }
@@ -84,7 +122,7 @@ export class SwarmdFixture {
   async #untilReady(): Promise<void> {
     const deadline = Date.now() + START_DEADLINE_MS;
     while (!(await this.#answers())) {
-      if (Date.now() > deadline || this.#child.exitCode !== null) {
+      if (Date.now() > deadline || this.#child?.exitCode !== null) {
         throw new Error('swarmd did not come up; run with SKEP_TEST_LOG=1 to see why');
       }
       await delay(50);
@@ -138,13 +176,12 @@ export class SwarmdFixture {
     });
   }
 
-  /** Starts a program in the namespaces of swarmd. */
+  /** Starts a program on the host of swarmd. */
   inNamespaces(
     program: string,
     args: readonly string[],
   ): { readonly output: () => string; readonly stop: () => Promise<void> } {
-    const pid = readFileSync(join(this.root, 'run', 'swarmd.pid'), 'utf8').split(/\s/)[0] ?? '';
-    const child = spawn('nsenter', [`--net=/proc/${pid}/ns/net`, '--', program, ...args]);
+    const child = spawn('nsenter', [...this.#namespaces(), program, ...args]);
     let said = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -161,6 +198,15 @@ export class SwarmdFixture {
     };
   }
 
+  /** Runs a script of the shell on the host of swarmd and answers what it printed; its exit code does not matter. */
+  onHost(script: string): string {
+    const made = spawnSync('nsenter', [...this.#namespaces(), 'sh', '-c', script], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    return `${made.stdout}${made.stderr}`.trim();
+  }
+
   /** Answers the text of a POST without a body. */
   post(path: string): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -173,6 +219,15 @@ export class SwarmdFixture {
       outgoing.on('error', reject);
       outgoing.end();
     });
+  }
+
+  /** What a command that must fail says, without the newline at its end. */
+  async refused(...args: string[]): Promise<string> {
+    const result = await this.docker(args);
+    if (result.code === 0) {
+      throw new Error(`docker ${args.join(' ')} was not refused: ${result.stdout}`);
+    }
+    return result.stderr.replace(/\n$/, '');
   }
 
   /** The standard output of a command that must succeed, without the newline at its end. */
@@ -190,9 +245,10 @@ export class SwarmdFixture {
     if (ids.length > 0) {
       await this.docker(['rm', '-f', '-v', ...ids]);
     }
-    const ended = new Promise((resolve) => this.#child.once('close', resolve));
-    this.#child.kill('SIGTERM');
-    await ended;
+    await this.#end('SIGTERM');
+    const released = new Promise((resolve) => this.#holder.once('close', resolve));
+    this.#holder.stdin?.end();
+    await released;
     for (const hierarchy of ['', ...readdirSync('/sys/fs/cgroup')]) {
       const path = join('/sys/fs/cgroup', hierarchy, this.#cgroup);
       if (existsSync(path)) {

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import koffi from 'koffi';
-import { SwarmError } from '@skep/kernel';
+import { SwarmError, errorMessage } from '@skep/kernel';
 import { errnoName } from '../../process/errno.ts';
 
 /** System calls that Node does not offer. All are synchronous and short. */
@@ -18,7 +18,8 @@ const nativeOpenat2 = libc.func(
   'long syscall(long number, int dirfd, const char *path, const void *how, size_t size)',
 );
 
-export const MS_RDONLY = 1;
+const nativeStatvfs = libc.func('int statvfs(const char *path, _Out_ void *buffer)');
+
 export const MS_NOSUID = 2;
 export const MS_NODEV = 4;
 export const MS_NOEXEC = 8;
@@ -38,6 +39,19 @@ const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 const RESOLVE_NO_MAGICLINKS = 0x02;
 const RESOLVE_IN_ROOT = 0x10;
+
+/** Flags of statvfs(3) that belong to a mount and not to its file system, by their names for mount(8). */
+const MOUNT_WORDS: readonly (readonly [number, string])[] = [
+  [1, 'ro'],
+  [2, 'nosuid'],
+  [4, 'nodev'],
+  [8, 'noexec'],
+  [1024, 'noatime'],
+  [2048, 'nodiratime'],
+];
+/** Of struct statvfs, with a machine word for each field before it (64-bit Linux). */
+const STATVFS_FLAG_OFFSET = 72;
+const STATVFS_BYTES = 256;
 
 /** Why the last call of this thread failed. */
 const lastErrno = (): string => errnoName(koffi.errno());
@@ -62,6 +76,27 @@ export function mount(request: MountRequest): void {
   }
 }
 
+/** mount(2) on another thread, for file systems whose server may let it wait for minutes. */
+export function mountInBackground(request: MountRequest): Promise<void> {
+  const { source, target, type, flags = 0, data = null } = request;
+  return new Promise((resolve, reject) => {
+    nativeMount.async(source, target, type, flags, data, (error: unknown, result: number) => {
+      // Only here the number is the one of that call.
+      const code = result === 0 ? '' : lastErrno();
+      if (error === null && code === '') {
+        resolve();
+      } else {
+        const reason = error === null ? code : errorMessage(error);
+        reject(
+          new SwarmError('internal', `mounting ${type} on ${target} failed: ${reason}`, {
+            details: { errno: code },
+          }),
+        );
+      }
+    });
+  });
+}
+
 /**
  * umount2(2). A busy mount is detached: it vanishes from the tree at once and for good when its last user ends.
  * Not being mounted, or not being there, is no error.
@@ -77,6 +112,16 @@ export function unmount(target: string): void {
   if ((nativeUmount(target, MNT_DETACH) as number) !== 0 && lastErrno() !== 'EINVAL') {
     throw new SwarmError('internal', `unmounting ${target} failed: ${lastErrno()}`);
   }
+}
+
+/** What the mount that `path` lies on forbids, as words for mount(8): `ro`, `nosuid`, `nodev`, `noexec`, `noatime`... */
+export function mountWordsOf(path: string): readonly string[] {
+  const buffer = Buffer.alloc(STATVFS_BYTES);
+  if ((nativeStatvfs(path, buffer) as number) !== 0) {
+    throw new SwarmError('internal', `looking at the mount of ${path} failed: ${lastErrno()}`);
+  }
+  const flags = Number(buffer.readBigUInt64LE(STATVFS_FLAG_OFFSET));
+  return MOUNT_WORDS.filter(([bit]) => (flags & bit) !== 0).map(([, word]) => word);
 }
 
 /** Connects to a SOCK_SEQPACKET unix socket and answers its descriptor. The path may have any length. */
