@@ -14,6 +14,7 @@ export interface PoolRequest {
   readonly subnet?: string;
   readonly gateway?: string;
   readonly range?: string;
+  readonly auxiliary?: Readonly<Record<string, string>>;
   /** Subnets of other networks and routes of the host. */
   readonly taken: readonly string[];
 }
@@ -22,6 +23,7 @@ export interface PoolChoice {
   readonly subnet: string;
   readonly gateway: string;
   readonly range?: string;
+  readonly auxiliary?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -36,8 +38,18 @@ export function choosePool(request: PoolRequest): PoolChoice {
     request.subnet === undefined
       ? freePool(taken, field)
       : namedSubnet(requireCidr(request.subnet, `${field}: subnet`), taken, field);
+  const { auxiliary = {} } = request;
+  const reserved = new Set(Object.values(auxiliary));
   const gateway =
-    request.gateway === undefined ? subnet.first + 1 : requireIpv4(request.gateway, `${field}: gateway`);
+    request.gateway === undefined
+      ? firstFree(subnet, reserved)
+      : requireIpv4(request.gateway, `${field}: gateway`);
+  if (reserved.has(formatIpv4(gateway))) {
+    throw new SwarmError(
+      'invalid_argument',
+      `${field}: ${formatIpv4(gateway)} is the gateway and an auxiliary address; choose another one for either`,
+    );
+  }
   if (!contains(subnet, gateway) || gateway === subnet.first) {
     throw new SwarmError(
       'invalid_argument',
@@ -55,7 +67,16 @@ export function choosePool(request: PoolRequest): PoolChoice {
     subnet: formatCidr(subnet),
     gateway: formatIpv4(gateway),
     ...(range === undefined ? {} : { range: formatCidr(range) }),
+    ...(reserved.size === 0 ? {} : { auxiliary }),
   };
+}
+
+function firstFree(subnet: Ipv4Range, reserved: ReadonlySet<string>): number {
+  let address = subnet.first + 1;
+  while (reserved.has(formatIpv4(address))) {
+    address += 1;
+  }
+  return address;
 }
 
 export interface AddressRequest {
@@ -115,7 +136,9 @@ function namedSubnet(subnet: Ipv4Range, taken: readonly Ipv4Range[], field: stri
   if (clash !== undefined) {
     throw new SwarmError(
       'failed_precondition',
-      `${field}: subnet ${formatCidr(subnet)} overlaps ${formatCidr(clash)}, which is in use; choose another one`,
+      `invalid pool request: Pool overlaps with other one on this address space: ${field}: ` +
+        `subnet ${formatCidr(subnet)} overlaps ${formatCidr(clash)}, which is in use; choose another one`,
+      { details: { dockerStatus: 403 } },
     );
   }
   if (subnet.prefixLength > 30) {

@@ -108,12 +108,12 @@ export function planAttachment(input: AttachmentInput): LocalAttachment {
       `network ${network.name}: encrypted overlay networks are not supported`,
     );
   }
-  const range = network.kind === 'local' ? network.network.range : undefined;
+  const { range, auxiliary } = network.kind === 'local' ? network.network : {};
   const address = chooseAddress({
     networkName: network.name,
     subnet,
     gateway,
-    taken: input.taken,
+    taken: auxiliary === undefined ? input.taken : new Set([...input.taken, ...Object.values(auxiliary)]),
     ...(range === undefined ? {} : { range }),
     ...(wanted.ipv4Address === undefined ? {} : { wanted: wanted.ipv4Address }),
   });

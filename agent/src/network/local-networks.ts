@@ -1,6 +1,7 @@
 import { SwarmError } from '@skep/kernel';
 
 import { choosePool } from './address-pool.ts';
+import { checkPools } from './ipam-checks.ts';
 import type { HostNetwork } from './host-network.ts';
 import { bridgeName, defaultBridgeName } from './naming.ts';
 import type { Naming } from './naming.ts';
@@ -39,6 +40,7 @@ const DEVICE_PATTERN = /^[a-zA-Z][a-zA-Z0-9_.-]{0,14}$/;
 export function newLocalNetwork(input: NewNetworkInput): LocalNetwork {
   const { spec, id } = input;
   checkSpec(spec);
+  checkPools(spec.ipam ?? []);
   const options = spec.options ?? {};
   const pool = choosePool({
     networkName: spec.name,
@@ -152,7 +154,7 @@ export function findByReference<T extends { readonly id: string; readonly name: 
 }
 
 function localView(host: HostNetwork, network: LocalNetwork): NetworkView {
-  const { subnet, gateway, range } = network;
+  const { subnet, gateway, range, auxiliary } = network;
   return {
     id: network.id,
     name: network.name,
@@ -162,7 +164,14 @@ function localView(host: HostNetwork, network: LocalNetwork): NetworkView {
     isInternal: network.isInternal,
     isAttachable: network.isAttachable,
     isIngress: false,
-    ipam: [{ subnet, gateway, ...(range === undefined ? {} : { range }) }],
+    ipam: [
+      {
+        subnet,
+        gateway,
+        ...(range === undefined ? {} : { range }),
+        ...(auxiliary === undefined ? {} : { auxiliary }),
+      },
+    ],
     options: network.options,
     labels: network.labels,
     containers: attachedContainers(host, network.id),

@@ -1,4 +1,5 @@
 import type { NetworkProvider } from '../engine/network-provider.ts';
+import type { PoolSpec } from './ipam-checks.ts';
 import type { ClusterNetworkState } from './state.ts';
 
 /**
@@ -50,7 +51,7 @@ export interface LocalNetworkSpec {
   /** Docker's `com.docker.network.bridge.*` and `com.docker.network.driver.mtu` are understood. */
   readonly options?: Readonly<Record<string, string>>;
   /** At most one IPv4 pool; chosen from Docker's default pools when absent. */
-  readonly ipam?: readonly { readonly subnet?: string; readonly gateway?: string; readonly range?: string }[];
+  readonly ipam?: readonly PoolSpec[];
   /** 64 hexadecimal digits; made when absent. */
   readonly id?: string;
 }
@@ -65,13 +66,20 @@ export interface NetworkView {
   readonly isInternal: boolean;
   readonly isAttachable: boolean;
   readonly isIngress: boolean;
-  readonly ipam: readonly { readonly subnet: string; readonly gateway: string; readonly range?: string }[];
+  readonly ipam: readonly PoolView[];
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   /** Containers of this host only. */
   readonly containers: readonly AttachedContainer[];
   /** Other hosts of a cluster network. */
   readonly peers: readonly { readonly name: string; readonly address: string }[];
+}
+
+export interface PoolView {
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly range?: string;
+  readonly auxiliary?: Readonly<Record<string, string>>;
 }
 
 export interface AttachedContainer {

@@ -450,6 +450,11 @@ export class NetworkManager implements NetworkApi {
 }
 
 function withoutUndefined(network: LocalNetworksFile['networks'][number]): LocalNetwork {
-  const { range, mtu, ...rest } = network;
-  return { ...rest, ...(range === undefined ? {} : { range }), ...(mtu === undefined ? {} : { mtu }) };
+  const { range, auxiliary, mtu, ...rest } = network;
+  return {
+    ...rest,
+    ...(range === undefined ? {} : { range }),
+    ...(auxiliary === undefined ? {} : { auxiliary }),
+    ...(mtu === undefined ? {} : { mtu }),
+  };
 }

@@ -14,6 +14,7 @@ const LocalNetworkRecord = z.strictObject({
   subnet: z.string(),
   gateway: z.string(),
   range: z.string().optional(),
+  auxiliary: z.record(z.string(), z.string()).optional(),
   isInternal: z.boolean(),
   isMasqueraded: z.boolean(),
   isDefault: z.boolean(),

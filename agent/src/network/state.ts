@@ -75,6 +75,8 @@ export interface LocalNetwork {
   readonly gateway: string;
   /** Part of the subnet that addresses are chosen from; the whole subnet when absent. */
   readonly range?: string;
+  /** Addresses that other machines of the subnet have, by their names: no container gets them. */
+  readonly auxiliary?: Readonly<Record<string, string>>;
   readonly isInternal: boolean;
   readonly isMasqueraded: boolean;
   /** Docker's `bridge`: no names are answered on it. */

@@ -178,10 +178,11 @@ export function localNetworkToDocker(network: NetworkView, withContainers: boole
     IPAM: {
       Driver: 'default',
       Options: null,
-      Config: network.ipam.map(({ subnet, gateway, range }) => ({
+      Config: network.ipam.map(({ subnet, gateway, range, auxiliary }) => ({
         Subnet: subnet,
         ...(range === undefined ? {} : { IPRange: range }),
         Gateway: gateway,
+        ...(auxiliary === undefined ? {} : { AuxiliaryAddresses: auxiliary }),
       })),
     },
     Internal: network.isInternal,

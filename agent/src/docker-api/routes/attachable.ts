@@ -34,6 +34,32 @@ export async function checkAttachment(context: DockerApiContext, name: string): 
   }
 }
 
+/**
+ * Refuses to connect or disconnect what shares its network with somebody, or has none, in Docker's words.
+ * @throws SwarmError `permission_denied`.
+ */
+export async function checkMembership(
+  { engine, networks }: DockerApiContext,
+  change: { readonly network: string; readonly container: string },
+): Promise<void> {
+  const { mode = 'bridge' } = (await engine.containers.inspect(change.container)).config.network ?? {};
+  const driver = networks.listNetworks().find(({ name, id }) => [name, id].includes(change.network))?.driver;
+  const refuse = (reason: string): SwarmError => new SwarmError('permission_denied', reason);
+  if (driver === 'host') {
+    throw refuse('container cannot be disconnected from host network or connected to host network');
+  }
+  if (driver === 'null' || mode === 'none') {
+    throw refuse(
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    );
+  }
+  if (mode === 'host' || mode.startsWith('container:')) {
+    throw refuse(
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
+  }
+}
+
 async function isOfSwarm({ networks, node, swarm }: DockerApiContext, name: string): Promise<boolean> {
   try {
     return networks.inspectNetwork(name).scope === 'swarm';

@@ -153,7 +153,13 @@ async function create(context: DockerApiContext, exchange: Exchange): Promise<vo
   const created = await context.engine.containers.create(
     await addVolumesFrom(context.engine, config, body.HostConfig?.VolumesFrom ?? []),
   );
-  exchange.sendJson(201, { Id: created.id, Warnings: created.warnings });
+  exchange.sendJson(201, { Id: created.id, Warnings: [...created.warnings, ...portWarnings(body)] });
+}
+
+/** Ports of a container that has the host's network are there anyway. */
+function portWarnings({ HostConfig: host = {} }: DockerContainerCreate): string[] {
+  const isUseless = host.NetworkMode === 'host' && Object.keys(host.PortBindings ?? {}).length > 0;
+  return isUseless ? ['Published ports are discarded when using host network mode'] : [];
 }
 
 const WAIT_CONDITIONS: readonly string[] = ['not-running', 'next-exit', 'removed'];

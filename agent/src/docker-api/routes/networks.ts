@@ -24,7 +24,7 @@ import { attachmentOf } from '../convert/network-config.ts';
 import { localNetworkToDocker } from '../convert/network-json.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Route } from '../router.ts';
-import { checkAttachment } from './attachable.ts';
+import { checkAttachment, checkMembership } from './attachable.ts';
 import { pruneCutoff } from './prune.ts';
 import { onManager } from './swarm-access.ts';
 
@@ -41,10 +41,11 @@ export function networkRoutes(context: DockerApiContext): Route[] {
       path: '/networks/{id}/connect',
       handle: async (exchange) => {
         const body = parseBody(DockerNetworkConnect, await exchange.requiredJson());
-        const network = exchange.param('id');
+        const [network, container] = [exchange.param('id'), body.Container ?? ''];
         await checkAttachment(context, network);
+        await checkMembership(context, { network, container });
         const attachment = attachmentOf(network, body.EndpointConfig ?? {});
-        await context.engine.containers.connectNetwork(body.Container ?? '', attachment);
+        await context.engine.containers.connectNetwork(container, attachment);
         exchange.sendEmpty(200);
       },
     },
@@ -53,9 +54,9 @@ export function networkRoutes(context: DockerApiContext): Route[] {
       path: '/networks/{id}/disconnect',
       handle: async (exchange) => {
         const body = parseBody(DockerNetworkDisconnect, await exchange.requiredJson());
-        await context.engine.containers.disconnectNetwork(body.Container ?? '', exchange.param('id'), {
-          force: body.Force ?? false,
-        });
+        const [network, container] = [exchange.param('id'), body.Container ?? ''];
+        await checkMembership(context, { network, container });
+        await context.engine.containers.disconnectNetwork(container, network, { force: body.Force ?? false });
         exchange.sendEmpty(200);
       },
     },
@@ -169,6 +170,9 @@ async function create(context: DockerApiContext, exchange: Exchange): Promise<vo
   if (name.trim() === '') {
     throw new SwarmError('invalid_argument', 'network name cannot be empty');
   }
+  if (BUILT_IN.includes(name)) {
+    throw new SwarmError('permission_denied', `operation is not permitted on predefined ${name} network`);
+  }
   const isOfSwarm = body.Driver === 'overlay' || body.Scope === 'swarm';
   const taken = context.networks.listNetworks().find((network) => network.name === name);
   if (taken !== undefined) {
@@ -214,10 +218,11 @@ function createLocal({ networks }: DockerApiContext, body: DockerNetworkCreate):
     ...(body.IPAM?.Config === undefined
       ? {}
       : {
-          ipam: body.IPAM.Config.map(({ Subnet, Gateway, IPRange }) => ({
+          ipam: body.IPAM.Config.map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({
             ...(Subnet ? { subnet: Subnet } : {}),
             ...(Gateway ? { gateway: Gateway } : {}),
             ...(IPRange ? { range: IPRange } : {}),
+            ...(AuxiliaryAddresses === undefined ? {} : { auxiliary: AuxiliaryAddresses }),
           })),
         }),
   });
