@@ -92,6 +92,39 @@ describe('attach', () => {
     socket.write('y');
     await ended;
     expect((await harness.call('GET', `/containers/${id}/json`)).json.State.Running).toBe(true);
+    await expect.poll(() => harness.engine.containers.detached).toEqual([id]);
+    socket.destroy();
+  });
+
+  test('who closes a terminal has detached: the docker CLI keeps the keys to itself', async () => {
+    const id = await createContainer({ Cmd: ['sleep'], OpenStdin: true, Tty: true });
+    const { socket } = await upgrade(`/containers/${id}/attach?stream=1&stdin=1&stdout=1`);
+    await harness.call('POST', `/containers/${id}/start`);
+    socket.destroy();
+    await expect.poll(() => harness.engine.containers.detached, { timeout: 10_000 }).toEqual([id]);
+  });
+
+  test('who closes a connection without a terminal has not', async () => {
+    const id = await createContainer({ Cmd: ['cat'], OpenStdin: true });
+    const { socket } = await upgrade(`/containers/${id}/attach?stream=1&stdin=1&stdout=1`);
+    await harness.call('POST', `/containers/${id}/start`);
+    socket.destroy();
+    await expect
+      .poll(async () => (await harness.call('GET', `/containers/${id}/json`)).json.State.Status)
+      .toBe('exited');
+    expect(harness.engine.containers.detached).toEqual([]);
+  });
+
+  test('who stays until the end has not either', async () => {
+    const id = await createContainer({ Cmd: ['echo', 'last'], OpenStdin: true, Tty: true });
+    const { socket, received, ended } = await upgrade(`/containers/${id}/attach?stream=1&stdin=1&stdout=1`);
+    await harness.call('POST', `/containers/${id}/start`);
+    await ended;
+    expect(received().toString()).toBe('last\n');
+    await expect
+      .poll(async () => (await harness.call('GET', `/containers/${id}/json`)).json.State.Status)
+      .toBe('exited');
+    expect(harness.engine.containers.detached).toEqual([]);
     socket.destroy();
   });
 
@@ -127,6 +160,18 @@ describe('exec', () => {
       Running: false,
       ExitCode: 0,
     });
+    socket.destroy();
+  });
+
+  test('detaches on its keys while the command goes on', async () => {
+    const id = await createExec({ Cmd: ['cat'], AttachStdin: true, Tty: true });
+    const { socket, received, ended } = await upgrade(`/exec/${id}/start`, '{}');
+    socket.write('typed');
+    await expect.poll(() => received().toString()).toBe('typed');
+    socket.write(Buffer.from([16, 17]));
+    await ended;
+    await expect.poll(() => harness.engine.execs.detached).toEqual([id]);
+    expect((await harness.call('GET', `/exec/${id}/json`)).json.Running).toBe(true);
     socket.destroy();
   });
 

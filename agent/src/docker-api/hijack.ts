@@ -17,18 +17,27 @@ export interface PipeOptions {
 
 /**
  * Carries bytes between a taken-over connection and a process until the output is complete, the client goes away or
- * types its detach keys. Both directions are held back when the other side is slow.
+ * types its detach keys. Both directions are held back when the other side is slow. Answers whether the client left a
+ * process that goes on: by its keys or, as the docker CLI does, which looks for the keys itself, by closing a terminal.
  */
 export async function pipeStreams(
   socket: Duplex,
   streams: AttachedStreams,
   options: PipeOptions,
-): Promise<void> {
-  const stopInput = pumpInput(socket, streams, options.detachKeys);
+): Promise<{ readonly isDetached: boolean }> {
+  let isDetached = false;
+  const stopInput = pumpInput(socket, streams, {
+    ...options,
+    onDetach: () => {
+      isDetached = true;
+    },
+  });
   const onClose = (): void => {
+    isDetached ||= options.hasTerminal && streams.stdin !== null;
     streams.detach();
   };
   socket.once('close', onClose);
+  const stopWaiting = options.hasTerminal ? afterInput(socket, onClose) : () => undefined;
   if (socket.destroyed) {
     onClose();
   }
@@ -39,9 +48,13 @@ export async function pipeStreams(
         ? undefined
         : pumpOutput(streams.stderr, socket, options.hasTerminal ? undefined : 'stderr'),
     ]);
-    await options.beforeEnd;
+    if (!isDetached) {
+      await options.beforeEnd;
+    }
+    return { isDetached };
   } finally {
     stopInput();
+    stopWaiting();
     socket.off('close', onClose);
     streams.detach();
     socket.end();
@@ -49,6 +62,25 @@ export async function pipeStreams(
     socket.resume();
     destroyAfterLinger(socket);
   }
+}
+
+/** How long a terminal's output still goes to a client that types no more. Docker's engine ends it at once. */
+const TERMINAL_LINGER_MS = 1000;
+
+/** Calls `leave` some time after the client has ended its input, unless what it answers was called before. */
+function afterInput(socket: Duplex, leave: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const onEnd = (): void => {
+    timer = setTimeout(leave, TERMINAL_LINGER_MS);
+  };
+  socket.once('end', onEnd);
+  if (socket.readableEnded) {
+    onEnd();
+  }
+  return () => {
+    socket.off('end', onEnd);
+    clearTimeout(timer);
+  };
 }
 
 /** How long a client may keep its side open after ours has ended. */
@@ -87,14 +119,18 @@ async function pumpOutput(source: Readable, socket: Duplex, frame: StreamName | 
 }
 
 /** Copies the client's bytes to standard input; answers what stops it. */
-function pumpInput(socket: Duplex, streams: AttachedStreams, detachKeys: Uint8Array | undefined): () => void {
+function pumpInput(
+  socket: Duplex,
+  streams: AttachedStreams,
+  how: PipeOptions & { readonly onDetach: () => void },
+): () => void {
   const { stdin } = streams;
   if (stdin === null) {
     // The client's end of input must still be seen, or its half of the connection stays open.
     socket.resume();
     return () => undefined;
   }
-  const filter = detachKeys === undefined ? undefined : new DetachKeyFilter(detachKeys);
+  const filter = how.detachKeys === undefined ? undefined : new DetachKeyFilter(how.detachKeys);
   const onData = (chunk: Buffer): void => {
     const filtered = filter === undefined ? { pass: chunk, isDetached: false } : filter.push(chunk);
     if (filtered.pass.length > 0 && !stdin.write(filtered.pass)) {
@@ -102,12 +138,16 @@ function pumpInput(socket: Duplex, streams: AttachedStreams, detachKeys: Uint8Ar
       stdin.once('drain', () => socket.resume());
     }
     if (filtered.isDetached) {
+      how.onDetach();
       streams.detach();
       socket.end();
     }
   };
   const onEnd = (): void => {
-    stdin.end();
+    // A terminal has no end of input: whoever leaves it must not end its process.
+    if (!how.hasTerminal) {
+      stdin.end();
+    }
   };
   const stop = (): void => {
     socket.off('data', onData);

@@ -241,6 +241,8 @@ export interface ContainerApi {
 
   logs(ref: string, options?: LogOptions): AsyncIterable<LogRecord>;
   attach(ref: string, options?: AttachOptions): Promise<AttachedStreams>;
+  /** Tells the world that an attached client has left a container that goes on; nothing when the container is gone. */
+  noteDetach(ref: string): void;
   /** Resizes the terminal. */
   resize(ref: string, rows: number, columns: number): Promise<void>;
   /** `ps` options as in `docker top`; `-ef` when absent. */

@@ -236,6 +236,13 @@ export class ContainerManager implements ContainerApi {
     return Promise.resolve(streams);
   }
 
+  noteDetach(ref: string): void {
+    const entry = this.#context.containers.find(ref);
+    if (entry !== undefined) {
+      publishContainerEvent(this.#context, entry, 'detach');
+    }
+  }
+
   async resize(ref: string, rows: number, columns: number): Promise<void> {
     const entry = this.#requireRunning(ref);
     const control = `${this.#context.paths.container(entry.record.id).bundle}/ctl`;

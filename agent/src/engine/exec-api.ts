@@ -44,6 +44,8 @@ export interface ExecApi {
   /** Starts without streams and answers once the process runs. */
   startDetached(execId: string): Promise<void>;
   resize(execId: string, rows: number, columns: number): Promise<void>;
+  /** Tells the world that a client has left an exec that goes on; nothing when the exec is forgotten. */
+  noteDetach(execId: string): void;
   inspect(execId: string): ExecDetails;
   /**
    * Runs to the end and collects output, for probes and small jobs.

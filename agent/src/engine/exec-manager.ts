@@ -83,6 +83,14 @@ export class ExecManager implements ExecApi {
     }
   }
 
+  noteDetach(execId: string): void {
+    const exec = this.#execs.get(execId);
+    const container = exec && this.#context.containers.find(exec.containerId);
+    if (container !== undefined) {
+      publishContainerEvent(this.#context, container, 'exec_detach', { execID: execId });
+    }
+  }
+
   inspect(execId: string): ExecDetails {
     const { id, containerId, config, status, exitCode, pid } = this.#get(execId);
     return {

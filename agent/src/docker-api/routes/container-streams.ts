@@ -153,10 +153,13 @@ async function attach({ engine }: DockerApiContext, exchange: Exchange): Promise
     socket.end();
     return;
   }
-  await pipeStreams(socket, streams, {
+  const { isDetached } = await pipeStreams(socket, streams, {
     hasTerminal,
     detachKeys: hasTerminal ? detachKeys : undefined,
   });
+  if (isDetached) {
+    engine.containers.noteDetach(id);
+  }
 }
 
 /** Docker takes a sample each second. */

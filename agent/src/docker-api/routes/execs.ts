@@ -106,5 +106,13 @@ async function start({ engine }: DockerApiContext, exchange: Exchange): Promise<
   }
   const detachKeys =
     config.attachStdin === true && hasTerminal ? parseDetachKeys(config.detachKeys) : undefined;
-  await pipeStreams(socket, started, { hasTerminal, detachKeys, beforeEnd: started.exitCode });
+  const { exitCode } = started;
+  const { isDetached } = await pipeStreams(socket, started, {
+    hasTerminal,
+    detachKeys,
+    beforeEnd: exitCode,
+  });
+  if (isDetached) {
+    engine.execs.noteDetach(id);
+  }
 }

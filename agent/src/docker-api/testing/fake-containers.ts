@@ -42,6 +42,8 @@ interface Entry {
  */
 export class FakeContainers implements ContainerApi {
   readonly entries = new Map<string, Entry>();
+  /** Ids of containers that clients have left. */
+  readonly detached: string[] = [];
   readonly archives: { readonly path: string; readonly bytes: Buffer }[] = [];
   readonly hasImage: (image: string) => boolean;
   #count = 0;
@@ -313,8 +315,15 @@ export class FakeContainers implements ContainerApi {
       stdout: entry.stdout,
       stderr: entry.config.tty === true ? null : entry.stderr,
       stdin: options.stdin === true ? entry.stdin : null,
-      detach: () => undefined,
+      detach: () => {
+        entry.stdout.end();
+        entry.stderr.end();
+      },
     };
+  }
+
+  noteDetach(ref: string): void {
+    this.detached.push(this.#get(ref).id);
   }
 
   async resize(ref: string): Promise<void> {

@@ -187,6 +187,8 @@ export class FakeImages implements ImageApi {
 
 /** Execs run the same scripts as the fake's containers; `nope` cannot be started. */
 export class FakeExecs implements ExecApi {
+  /** Ids of execs that clients have left. */
+  readonly detached: string[] = [];
   readonly #containers: FakeContainers;
   readonly #execs = new Map<string, { details: ExecDetails }>();
 
@@ -245,7 +247,10 @@ export class FakeExecs implements ExecApi {
       stdout,
       stderr: config.tty === true ? null : stderr,
       stdin: config.attachStdin === true ? stdin : null,
-      detach: () => undefined,
+      detach: () => {
+        stdout.end();
+        stderr.end();
+      },
       exitCode,
     };
   }
@@ -256,6 +261,10 @@ export class FakeExecs implements ExecApi {
 
   async resize(id: string): Promise<void> {
     this.inspect(id);
+  }
+
+  noteDetach(id: string): void {
+    this.detached.push(id);
   }
 
   inspect(id: string): ExecDetails {

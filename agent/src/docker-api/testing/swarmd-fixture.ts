@@ -259,12 +259,12 @@ export class SwarmdFixture {
   }
 }
 
-/** Runs a docker command on a terminal of its own (util-linux `script`), as a person would. */
-export function onTerminal(fixture: SwarmdFixture, command: string): string {
+/** Runs a docker command on a terminal of its own (util-linux `script`), as a person would who types `input`. */
+export function onTerminal(fixture: SwarmdFixture, command: string, input = ''): string {
   return execFileSync('script', ['-qec', command, '/dev/null'], {
     encoding: 'utf8',
     timeout: 30_000,
     env: { ...process.env, DOCKER_HOST: `unix://${fixture.socketPath}` },
-    input: '',
+    input,
   });
 }
