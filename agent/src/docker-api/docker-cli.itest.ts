@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -254,8 +255,10 @@ describe.skipIf(!hasDockerCli())('docker CLI', () => {
 
   test('images are tagged, committed, saved, loaded and removed', async () => {
     await host.ok('run', '--name', 'maker', 'busybox', 'sh', '-c', 'echo made > /made');
-    await host.ok('commit', '-m', 'made', 'maker', 'my/image:1');
+    await host.ok('commit', '-m', 'made', '-a', 'Ada', 'maker', 'my/image:1');
     await host.ok('rm', 'maker');
+    expect(await host.ok('inspect', '-f', '{{.Comment}} by {{.Author}}', 'my/image:1')).toBe('made by Ada');
+    expect(await host.ok('history', '--format', '{{.Comment}}', 'my/image:1')).toMatch(/^made\n/);
     expect(await host.ok('run', '--rm', 'my/image:1', 'cat', '/made')).toBe('made');
     const archive = join(host.root, 'saved.tar');
     await host.ok('save', '-o', archive, 'my/image:1');
@@ -278,6 +281,55 @@ describe.skipIf(!hasDockerCli())('docker CLI', () => {
         timeout: 15_000,
       })
       .toBe('create\nattach\nstart\ndie\ndestroy');
+  });
+
+  test('whoever leaves by the detach keys is told of, and the process goes on', async () => {
+    const since = String(Date.now() / 1000);
+    await host.ok('run', '-dit', '--name', 'left', 'busybox', 'cat');
+    // The client's own exit code for this is 1.
+    onTerminal(host, 'docker attach --detach-keys=a,b left || true', 'ab');
+    onTerminal(host, 'docker exec -it --detach-keys=a,b left cat || true', 'ab');
+    const filters = [
+      '--filter',
+      'container=left',
+      '--filter',
+      'event=detach',
+      '--filter',
+      'event=exec_detach',
+    ];
+    await expect
+      .poll(
+        () => host.ok('events', '--since', since, '--until', '0s', '--format', '{{.Action}}', ...filters),
+        { timeout: 15_000 },
+      )
+      .toBe('detach\nexec_detach');
+    expect(await host.ok('inspect', '-f', '{{.State.Status}}', 'left')).toBe('running');
+    await host.ok('rm', '-f', 'left');
+  });
+
+  test('the cgroup namespace is the one asked for, and else the default of the host', async () => {
+    const isUnified = (await host.ok('info', '--format', '{{.CgroupVersion}}')) === '2';
+    for (const [given, mode] of [
+      [[], isUnified ? 'private' : 'host'],
+      [['--cgroupns=private'], 'private'],
+      [['--cgroupns=host'], 'host'],
+    ] as const) {
+      await host.ok('run', '-d', '--name', 'grouped', ...given, 'busybox', 'sleep', '1000');
+      expect(await host.ok('inspect', '-f', '{{.HostConfig.CgroupnsMode}}', 'grouped')).toBe(mode);
+      const own = await host.ok('exec', 'grouped', 'sh', '-c', 'grep -cv ":/$" /proc/self/cgroup || true');
+      expect(own === '0').toBe(mode === 'private');
+      await host.ok('rm', '-f', 'grouped');
+    }
+  });
+
+  test('a container has its mark, in what is exported too, and diff says nothing of it', async () => {
+    await host.ok('run', '--name', 'marked', 'busybox', 'sh', '-c', 'test -f /.dockerenv && echo > /made');
+    expect(await host.ok('wait', 'marked')).toBe('0');
+    expect(await host.ok('diff', 'marked')).toBe('A /made');
+    const archive = join(host.root, 'exported.tar');
+    await host.ok('export', '-o', archive, 'marked');
+    expect(execFileSync('tar', ['-tf', archive], { encoding: 'utf8' }).split('\n')).toContain('.dockerenv');
+    await host.ok('rm', 'marked');
   });
 
   test('swarm commands outside a swarm say what to do', async () => {

@@ -205,7 +205,7 @@ export interface NamespaceConfig {
   readonly uts?: string;
   /** `host`; the engine's remapping when absent. */
   readonly user?: string;
-  /** `private` (default) or `host`. */
+  /** `private` or `host`; absent: as Docker's default, private on cgroups version 2 only. */
   readonly cgroup?: string;
 }
 

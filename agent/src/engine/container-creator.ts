@@ -5,6 +5,7 @@ import { posix } from 'node:path';
 import { SwarmError, newHexId, type Result } from '@skep/kernel';
 import { chainIds, parsePlatform, type StoredImage } from '@skep/oci';
 import { chooseCapabilities } from './capabilities.ts';
+import { chooseCgroupMode } from './cgroup-mode.ts';
 import type { BindMountConfig, ContainerConfig, MountConfig, VolumeMountConfig } from './container-config.ts';
 import { storeFiles } from './container-files.ts';
 import { checkLinks } from './container-links.ts';
@@ -19,6 +20,7 @@ import {
 import { mergeConfig } from './effective-config.ts';
 import type { EngineContext } from './engine-context.ts';
 import { observeHostLimits } from './host-limits.ts';
+import { withInitLayer } from './init-layer.ts';
 import { checkLimits, checkLogging } from './limit-checks.ts';
 import { buildResources, buildRlimits } from './oci-resources.ts';
 import { parseSecurityOptions } from './oci-spec.ts';
@@ -40,10 +42,11 @@ export async function createContainer(
   const release = context.images.pin(chainIds(image.config.diffIds));
   const paths = context.paths.container(id);
   try {
-    const lower = context.images
+    const layers = context.images
       .layersOf(image)
       .map((layer) => context.images.layers.directory(layer))
       .reverse();
+    const lower = await withInitLayer(layers, context.paths.initLayer);
     const mounts = await resolveMounts(context, given, image);
     const files = storeFiles(paths, given.files ?? []);
     for (const directory of [paths.upper, paths.work, paths.merged]) {
@@ -154,11 +157,13 @@ function checkConfig(
   checkLinks(context.containers, network.attachments ?? []);
   unwrap(checkLogging(config.logging));
   checkBehaviour(config);
+  const cgroup = unwrap(chooseCgroupMode(config.namespaces?.cgroup, context.cgroups.version));
+  const settled = { ...config, namespaces: { ...config.namespaces, cgroup } };
   if (config.resources === undefined) {
-    return { config, warnings: [] };
+    return { config: settled, warnings: [] };
   }
   const accepted = unwrap(checkLimits(resources, observeHostLimits(context.cgroups)));
-  return { config: { ...config, resources: accepted.resources }, warnings: accepted.warnings };
+  return { config: { ...settled, resources: accepted.resources }, warnings: accepted.warnings };
 }
 
 /** An image of another platform than the wanted one is as good as none: clients then pull the right one. */

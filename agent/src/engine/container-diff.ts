@@ -62,7 +62,8 @@ async function isEmpty(path: string): Promise<boolean> {
   return stats.isDirectory() ? (await readdir(path)).length === 0 : stats.isFile() && stats.size === 0;
 }
 
-async function existsBelow(lower: readonly string[], path: string): Promise<boolean> {
+/** Whether layers, uppermost first, together have something at a path; a whiteout hides what is below it. */
+export async function existsBelow(lower: readonly string[], path: string): Promise<boolean> {
   for (const layer of lower) {
     const stats = await lstat(join(layer, path)).catch(() => undefined);
     if (stats !== undefined) {

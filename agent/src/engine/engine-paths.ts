@@ -23,6 +23,11 @@ export class EnginePaths {
     return join(this.dataRoot, 'containers');
   }
 
+  /** The layer between image and changes of each container; its path is short as those of the layers are. */
+  get initLayer(): string {
+    return join(this.dataRoot, 'init');
+  }
+
   get scratch(): string {
     return join(this.dataRoot, 'scratch');
   }

@@ -31,6 +31,7 @@ import type { ImageApi } from './image-api.ts';
 import type { Watermarks } from './image-collection.ts';
 import { ImageCollector, WATERMARKS_DEFAULT } from './image-collector.ts';
 import { ImageManager, emptyScratch } from './image-manager.ts';
+import { ensureInitLayer } from './init-layer.ts';
 import type { NetworkProvider } from './network-provider.ts';
 import { cgroupDirectories, makeCrunUsable, observeCgroups } from './runtime/cgroup-host.ts';
 import type { OciRuntime } from './runtime/conmon.ts';
@@ -151,6 +152,7 @@ export class Engine implements EngineApi {
     mkdirSync(paths.runRoot, { recursive: true, mode: 0o700 });
     const runtimes = findRuntimes(paths);
     ensureRunDirectories({ paths, runtimes });
+    ensureInitLayer(paths.initLayer);
     mountSecretsRoot(paths.secrets);
     await emptyScratch(paths.scratch);
     const db = StateDb.open(paths.database);

@@ -207,9 +207,15 @@ test('files are copied in and out of running and stopped containers and stay ins
 test('a commit becomes an image, is pushed, pulled anew, and run', async () => {
   const { containers, images } = fixture.engine;
   const id = await start(sleeper);
-  await inside(id, 'echo committed > /note; rm /etc/group');
+  await inside(id, 'echo committed > /note; rm /etc/group /.dockerenv');
+  expect(await containers.diff(id)).toContainEqual({ path: '/.dockerenv', kind: 'deleted' });
   const reference = `${registry.domain}/made/here:1`;
-  const imageId = await images.commit(id, { reference, changes: ['CMD ["cat", "/note"]', 'LABEL a=b'] });
+  const imageId = await images.commit(id, {
+    reference,
+    ...{ changes: ['CMD ["cat", "/note"]', 'LABEL a=b'], message: 'a note', author: 'Ada <ada@example.org>' },
+  });
+  expect(await images.inspect(imageId)).toMatchObject({ comment: 'a note', author: 'Ada <ada@example.org>' });
+  expect((await images.history(imageId))[0]).toMatchObject({ id: imageId, comment: 'a note' });
   await remove(id);
   const pushed = await images.push(reference);
   expect((await images.remove(reference)).deleted[0]).toBe(imageId);
@@ -220,6 +226,11 @@ test('a commit becomes an image, is pushed, pulled anew, and run', async () => {
   const again = await start({ ...none, image: reference });
   await containers.wait(again);
   expect(await logText(again)).toBe('committed\n');
+  // A whiteout of the mark is in the image, and the new container has a mark of its own all the same.
+  expect(await containers.statPath(again, '/.dockerenv')).toMatchObject({ sizeBytes: 0 });
+  const nameless = await images.commit(again, {});
+  expect(await images.inspect(nameless)).toMatchObject({ comment: '', author: '' });
+  await images.remove(nameless);
   await expect(images.remove(reference)).rejects.toThrow('image is being used by stopped container');
   await remove(again);
   await images.remove(reference);

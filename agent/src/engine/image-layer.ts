@@ -47,6 +47,8 @@ export async function addImageLayer(
     readonly options: ImportOptions;
     readonly layers: StoredImage['manifest']['layers'];
     readonly createdBy: string;
+    /** Who made the layer; empty: nobody is named. */
+    readonly author?: string;
   },
 ): Promise<StoredImage> {
   const { base, options } = made;
@@ -67,14 +69,11 @@ export async function addImageLayer(
       diffIds.map(() => () => Promise.resolve({ archivePath: path, diffId })),
     );
     const created = new Date().toISOString();
-    const history = {
-      created,
-      createdBy: made.createdBy,
-      author: '',
-      comment: options.message ?? '',
-      isEmptyLayer: false,
-    };
-    const config = { ...changed, created, diffIds, history: [...base.history, history] };
+    // As Docker does, who and why are those of the last change alone, never the base image's.
+    const { author = '' } = made;
+    const comment = options.message ?? '';
+    const history = { created, createdBy: made.createdBy, author, comment, isEmptyLayer: false };
+    const config = { ...changed, created, author, comment, diffIds, history: [...base.history, history] };
     const text = renderImageConfig(config);
     const configDigest = await images.content.putDocument(text, hold);
     const types = {

@@ -325,7 +325,6 @@ export class ImageManager implements ImageApi {
     const { effective } = record;
     const base: ImageConfig = {
       ...image.config,
-      author: options.author ?? image.config.author,
       env: effective.env,
       cmd: effective.cmd,
       entrypoint: effective.entrypoint,
@@ -348,7 +347,10 @@ export class ImageManager implements ImageApi {
       });
       const layers = image.manifest.layers;
       const createdBy = effective.cmd.join(' ');
-      const committed = await addImageLayer(this.#context.images, { tar, base, options, layers, createdBy });
+      const committed = await addImageLayer(this.#context.images, {
+        ...{ tar, base, options, layers, createdBy },
+        author: options.author ?? '',
+      });
       this.#publish('commit', record.id, committed.id);
       return committed.id;
     } finally {

@@ -36,7 +36,8 @@ export function toImageDetails(image: StoredImage, summary: ImageSummary): Image
     ...summary,
     variant: config.variant,
     author: config.author,
-    comment: config.comment,
+    // Builders write a comment into the history only.
+    comment: config.comment === '' ? (config.history.at(-1)?.comment ?? '') : config.comment,
     config: {
       env: config.env,
       cmd: config.cmd,

@@ -186,6 +186,34 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
     expect(await inside('cat /proc/1/comm; hostname; ls /proc | grep -c "^[0-9]"')).toMatch(
       new RegExp(`^sleep\\n${id.slice(0, 12)}\\n[2-6]\\n$`),
     );
-    expect(await inside('cat /proc/self/cgroup | grep -v ":/$" | wc -l')).toBe('0\n');
+  });
+
+  test.each([
+    ['private', /^0\n$/],
+    ['host', /^[1-9]\d*\n$/],
+  ] as const)(
+    'with the cgroup namespace %s it sees as much of the cgroups as it is to',
+    async (cgroup, above) => {
+      const { containers } = fixture.engine;
+      const other = await containers.create({
+        image: 'busybox',
+        runtime,
+        network: { mode: 'none' },
+        cmd: ['sleep', '1000'],
+        namespaces: { cgroup },
+      });
+      await containers.start(other.id);
+      const { output } = await fixture.engine.execs.run(other.id, {
+        cmd: ['sh', '-c', 'grep -cv ":/$" /proc/self/cgroup; ls /sys/fs/cgroup > /dev/null'],
+      });
+      await containers.remove(other.id, { force: true });
+      expect(output.toString()).toMatch(above);
+    },
+  );
+
+  test('the mark of a container is there, and is no change of it', async () => {
+    expect(await inside('stat -c "%F %s %a %u:%g" /.dockerenv')).toBe('regular empty file 0 755 0:0\n');
+    const changed = (await fixture.engine.containers.diff(id)).map(({ path }) => path);
+    expect(changed).not.toContain('/.dockerenv');
   });
 });

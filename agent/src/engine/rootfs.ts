@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { SwarmError } from '@skep/kernel';
 import type { ContainerRecord } from './container-record.ts';
 import type { EnginePaths } from './engine-paths.ts';
@@ -32,15 +32,15 @@ export function mountRootfs(paths: EnginePaths, record: ContainerRecord): string
   return merged;
 }
 
-/** Layers are siblings: from their common directory their bare names are enough. */
+/** Layers are siblings: seen from their common directory their paths are short. */
 function mountManyLayers(overlay: {
   lower: readonly string[];
   upper: string;
   work: string;
   merged: string;
 }): void {
-  const directory = dirname(overlay.lower[0] ?? '/');
-  const names = overlay.lower.map((path) => basename(path)).join(':');
+  const directory = dirname(overlay.lower.at(-1) ?? '/');
+  const names = overlay.lower.map((path) => relative(directory, path)).join(':');
   const options = `lowerdir=${names},upperdir=${overlay.upper},workdir=${overlay.work},${OVERLAY_OPTIONS}`;
   const made = spawnSync('mount', ['-t', 'overlay', 'overlay', '-o', options, overlay.merged], {
     cwd: directory,

@@ -150,6 +150,8 @@ function hostConfigToDocker(details: ContainerDetails, echo: CreateEcho | undefi
     ...HOST_CONFIG_DEFAULTS,
     ...(echo === undefined ? hostConfigOfTask(details) : withoutEmpty(echo.HostConfig ?? {})),
     NetworkMode: details.networkMode,
+    // Containers from before the mode was kept are private.
+    CgroupnsMode: config.namespaces?.cgroup ?? 'private',
     Runtime: details.runtime,
     RestartPolicy: { Name: restart?.name ?? 'no', MaximumRetryCount: restart?.maximumRetryCount ?? 0 },
     ...limitsToDocker(config.resources ?? {}),
@@ -157,7 +159,7 @@ function hostConfigToDocker(details: ContainerDetails, echo: CreateEcho | undefi
 }
 
 /** Fields that Docker fills in when they come empty; `LogConfig` when it names no driver. */
-const FILLED_WHEN_EMPTY: readonly string[] = ['IpcMode', 'CgroupnsMode', 'ShmSize'];
+const FILLED_WHEN_EMPTY: readonly string[] = ['IpcMode', 'ShmSize'];
 
 function withoutEmpty(given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const kept = Object.entries(given).filter(
