@@ -110,7 +110,7 @@ describe('attach', () => {
     await harness.call('POST', `/containers/${id}/start`);
     socket.destroy();
     await expect
-      .poll(async () => (await harness.call('GET', `/containers/${id}/json`)).json.State.Status)
+      .poll(async () => String((await harness.call('GET', `/containers/${id}/json`)).json.State.Status))
       .toBe('exited');
     expect(harness.engine.containers.detached).toEqual([]);
   });
@@ -122,7 +122,7 @@ describe('attach', () => {
     await ended;
     expect(received().toString()).toBe('last\n');
     await expect
-      .poll(async () => (await harness.call('GET', `/containers/${id}/json`)).json.State.Status)
+      .poll(async () => String((await harness.call('GET', `/containers/${id}/json`)).json.State.Status))
       .toBe('exited');
     expect(harness.engine.containers.detached).toEqual([]);
     socket.destroy();

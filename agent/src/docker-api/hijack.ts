@@ -25,15 +25,15 @@ export async function pipeStreams(
   streams: AttachedStreams,
   options: PipeOptions,
 ): Promise<{ readonly isDetached: boolean }> {
-  let isDetached = false;
+  const left = { isDetached: false };
   const stopInput = pumpInput(socket, streams, {
     ...options,
     onDetach: () => {
-      isDetached = true;
+      left.isDetached = true;
     },
   });
   const onClose = (): void => {
-    isDetached ||= options.hasTerminal && streams.stdin !== null;
+    left.isDetached ||= options.hasTerminal && streams.stdin !== null;
     streams.detach();
   };
   socket.once('close', onClose);
@@ -48,10 +48,10 @@ export async function pipeStreams(
         ? undefined
         : pumpOutput(streams.stderr, socket, options.hasTerminal ? undefined : 'stderr'),
     ]);
-    if (!isDetached) {
+    if (!left.isDetached) {
       await options.beforeEnd;
     }
-    return { isDetached };
+    return left;
   } finally {
     stopInput();
     stopWaiting();
