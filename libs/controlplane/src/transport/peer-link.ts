@@ -6,6 +6,7 @@ import { errorMessage } from '@skep/kernel';
 import type { TlsMaterial } from '../driver/raft-handle.ts';
 import { watchLiveness } from './liveness.ts';
 import { RAFT_WIRE_VERSION, type LinkClass } from './raft-wire.ts';
+import { reconnectDelayMs } from './reconnect-delay.ts';
 import { clientOptions } from './tls-options.ts';
 
 export interface PeerLinkOptions {
@@ -23,8 +24,6 @@ export interface PeerLinkOptions {
 /** Close code by which a manager tells another that it was removed. */
 export const CLOSE_REMOVED = 4003;
 
-const BACKOFF_FIRST_MS = 50;
-const BACKOFF_MAX_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 3_000;
 /** A peer that takes this much time to show a sign of life is tried anew: elections should not wait for it. */
 const DEAD_MS = 4_000;
@@ -38,7 +37,8 @@ const QUEUED_BYTES_MAX: Readonly<Record<LinkClass, number>> = {
 export class PeerLink {
   readonly #options: PeerLinkOptions;
   #socket: WebSocket | undefined;
-  #backoffMs = BACKOFF_FIRST_MS;
+  /** Attempts in a row that came to nothing. */
+  #failures = 0;
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
   #lastError: string | undefined;
@@ -119,7 +119,7 @@ export class PeerLink {
       this.#localAddress = response.socket.localAddress;
     });
     socket.on('open', () => {
-      this.#backoffMs = BACKOFF_FIRST_MS;
+      this.#failures = 0;
       this.#lastError = undefined;
       watchLiveness(socket, { pingMs: 1_000, deadMs: DEAD_MS });
     });
@@ -152,12 +152,13 @@ export class PeerLink {
     if (this.#isClosed) {
       return;
     }
-    // Full jitter, so that members that lost each other at once do not come back at once.
-    const delayMs = this.#backoffMs * (0.5 + Math.random() / 2);
-    this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS);
-    this.#retry = setTimeout(() => {
-      this.#connect();
-    }, delayMs);
+    this.#retry = setTimeout(
+      () => {
+        this.#connect();
+      },
+      reconnectDelayMs(this.#failures, Math.random()),
+    );
+    this.#failures += 1;
   }
 
   /** Breaks the connection, so that the next one uses new certificates. */

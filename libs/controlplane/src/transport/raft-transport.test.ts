@@ -29,7 +29,17 @@ afterEach(async () => {
   ends = [];
 });
 
-async function makeEnd(authority: TestAuthority, raftId: number): Promise<End> {
+interface EndOptions {
+  /** False for a member that takes connections and never reads from them. */
+  readonly hears?: boolean;
+  readonly port?: number;
+}
+
+async function makeEnd(
+  authority: TestAuthority,
+  raftId: number,
+  { hears = true, port: wantedPort = 0 }: EndOptions = {},
+): Promise<End> {
   const nodeId = `n${String(raftId)}`;
   const tls = await authority.issue(nodeId, 'manager');
   const { clusterId } = authority;
@@ -48,12 +58,16 @@ async function makeEnd(authority: TestAuthority, raftId: number): Promise<End> {
             isOpenToAll: false,
             frameBytesMax: RAFT_FRAME_BYTES_MAX,
             accept: (accepted) => {
-              made.transport?.accept(accepted);
+              if (hears) {
+                made.transport?.accept(accepted);
+              } else {
+                accepted.socket.pause();
+              }
             },
           }
         : undefined,
   });
-  const { port } = await server.listen('127.0.0.1', 0);
+  const { port } = await server.listen('127.0.0.1', wantedPort);
   const member: Member = { raftId, nodeId, addr: `127.0.0.1:${String(port)}` };
   made.transport = new RaftTransport({
     clusterId,
@@ -77,9 +91,9 @@ async function makeEnd(authority: TestAuthority, raftId: number): Promise<End> {
   return end;
 }
 
-async function makePair(): Promise<readonly [End, End]> {
+async function makePair({ secondHears = true } = {}): Promise<readonly [End, End]> {
   const authority = await TestAuthority.create();
-  const pair = [await makeEnd(authority, 1), await makeEnd(authority, 2)] as const;
+  const pair = [await makeEnd(authority, 1), await makeEnd(authority, 2, { hears: secondHears })] as const;
   for (const { transport } of pair) {
     transport.setMembers(
       pair.map(({ member }) => member),
@@ -130,6 +144,47 @@ describe('two managers', { timeout: 60_000 }, () => {
     one.transport.send([append, snapshot]);
     await until('the snapshot is given up', () => one.snapshotsSent.length > 0);
     expect([one.unreachable, one.snapshotsSent]).toEqual([[2], [false]]);
+  });
+
+  test('what a peer does not take is dropped at 64 MiB and told, never gathered without end', async () => {
+    const [one] = await makePair({ secondHears: false });
+    const data = new Uint8Array(1024 * 1024);
+    const append: Message = {
+      ...{ type: 'append', from: 1, to: 2, term: 1 },
+      ...{
+        prevLogIndex: 0,
+        prevLogTerm: 0,
+        entries: [{ logIndex: 1, term: 1, kind: 'normal', data }],
+        commit: 0,
+      },
+    };
+    let taken = 0;
+    while (one.unreachable.length === 0 && taken < 200) {
+      one.transport.send([append]);
+      taken += 1;
+    }
+    expect(one.unreachable).toEqual([2]);
+    // What the kernel holds comes on top.
+    expect(taken).toBeGreaterThanOrEqual(64);
+    expect(taken).toBeLessThan(100);
+  });
+
+  test('a member that comes back at its address is found again', async () => {
+    const authority = await TestAuthority.create();
+    const one = await makeEnd(authority, 1);
+    const two = await makeEnd(authority, 2);
+    one.transport.setMembers([one.member, two.member], []);
+    await until('the link is up', () => one.transport.isConnected(2));
+    two.transport.close();
+    await two.server.close();
+    await until('the link is down', () => !one.transport.isConnected(2));
+    const again = await makeEnd(authority, 2, { port: Number(two.member.addr.split(':')[1]) });
+    await until('the link is up again', () => one.transport.isConnected(2));
+    await until('the control link carries', () => {
+      one.transport.send([heartbeat]);
+      return again.received.length > 0;
+    });
+    expect(again.received[0]?.type).toBe('heartbeat');
   });
 });
 
