@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, renameSync } from 'node:fs';
+import { createReadStream, renameSync, rmSync } from 'node:fs';
 import {
   mkdir,
   open,
@@ -205,6 +205,14 @@ export class ContentStore {
       }
     }
     await rm(aside, { force: true });
+  }
+
+  /** Gives up what broken transfers of these blobs left to be resumed; one that is under way is left alone. */
+  dropPartial(digests: readonly Digest[]): void {
+    for (const digest of digests.filter((wanted) => !this.#ingesting.has(wanted))) {
+      // In one step with the question, or a transfer could begin in between.
+      rmSync(this.#ingestPath(digest), { force: true });
+    }
   }
 
   /** Removes leftovers of transfers that nobody goes on with. Answers the number of files removed. */

@@ -57,6 +57,7 @@ export async function pullImage(
     if (isSwarmError(error, 'resource_exhausted')) {
       // Layers of an image that does not fit would fill the disk, and no name leads to them.
       releasePins();
+      store.content.dropPartial(manifest.layers.map((layer) => layer.digest));
       await store.collect();
     }
     throw error;
