@@ -1,10 +1,11 @@
-import { SwarmError, errorMessage } from '@skep/kernel';
+import { SwarmError, errorMessage, every, type Timers } from '@skep/kernel';
 import type { ManagerStatus, Node } from '@skep/model';
 import type { ReadTx, WriteTx } from '@skep/store';
 import type { Logger } from 'pino';
 
 import type { UpdateContext, UpdateResult } from './control-plane-api.ts';
 import type { MembershipRequest, RaftMemberStatus, RaftStatus } from './driver/raft-handle.ts';
+import { processTimers } from './process-timers.ts';
 
 export interface MembershipPorts {
   readonly log: Logger;
@@ -76,25 +77,27 @@ function isSameStatus(a: ManagerStatus | undefined, b: ManagerStatus): boolean {
  */
 export class MembershipKeeper {
   readonly #ports: MembershipPorts;
+  readonly #timers: Timers;
   readonly #apiUrls = new Map<string, string>();
-  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: (() => void) | undefined;
   #isBusy = false;
   #isDirty = false;
 
-  constructor(ports: MembershipPorts) {
+  constructor(ports: MembershipPorts, timers: Timers = processTimers) {
     this.#ports = ports;
+    this.#timers = timers;
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => {
+    this.#stopTimer ??= every(this.#timers, RECHECK_MS, () => {
       this.check();
-    }, RECHECK_MS);
+    });
     this.check();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
   }
 
   /** The address of a manager's API, as it says itself. */
@@ -107,7 +110,7 @@ export class MembershipKeeper {
 
   /** Compares group and nodes now, or once more after the comparison that is under way. */
   check(): void {
-    if (this.#timer === undefined || !this.#ports.isLeading()) {
+    if (this.#stopTimer === undefined || !this.#ports.isLeading()) {
       return;
     }
     if (this.#isBusy) {
@@ -149,7 +152,7 @@ export class MembershipKeeper {
     if (first.nodeId === this.#ports.nodeId) {
       this.#ports.log.info({}, 'this manager is not wanted as one any more and hands the leadership over');
       // The answer to the one who asked for it goes out first.
-      await new Promise((resolve) => setTimeout(resolve, HANDOVER_DELAY_MS));
+      await new Promise<void>((resolve) => this.#timers.after(HANDOVER_DELAY_MS, resolve));
       await this.#ports.transferLeadership();
       return;
     }

@@ -1,23 +1,24 @@
-import { randomBytes } from 'node:crypto';
-
 import type { Logger } from 'pino';
 
 import { SwarmError, errorMessage } from '@skep/kernel';
-import type { Member, RaftNode } from '@skep/raft';
+import { isJoint, type Member, type MembershipChange, type RaftNode } from '@skep/raft';
 
 import type { ChannelPeer } from '../transport/channel.ts';
-import { askManager, type ManagerAnswer, type ManagerRequest } from '../transport/manager-rpc.ts';
+import type { ManagerAnswer, ManagerRequest } from '../transport/manager-rpc.ts';
 import { learnerToPromote, planJoin, planMembershipRequest } from './membership-plan.ts';
-import type { MembershipRequest, TlsMaterial } from './raft-handle.ts';
+import type { MembershipRequest } from './raft-handle.ts';
 import type { RaftLoop } from './raft-loop.ts';
 
 export interface GroupAdminOptions {
   readonly node: RaftNode;
-  readonly loop: RaftLoop;
+  /** What drives the node. */
+  readonly loop: Pick<RaftLoop, 'requests' | 'schedule' | 'withLeader'>;
   /** This member, by the address it has now. */
   readonly self: () => Member;
-  readonly clusterId: string;
-  readonly tls: () => TlsMaterial;
+  /** A raft id that was never given before. */
+  readonly newRaftId: () => number;
+  /** Asks the leader to take note of the address of this member. */
+  readonly tellAddress: (leader: Member, self: Member) => Promise<unknown>;
   /** Whether every manager's certificate may join; else only those that {@link GroupAdmin.admit} names. */
   readonly isOpenToAll: boolean;
   readonly logger: Logger;
@@ -27,11 +28,8 @@ export interface GroupAdminOptions {
 const CHORES_TICKS = 3;
 const ADDRESS_TICKS = 60;
 const TRANSFER_TICKS = 100;
-
-/** A raft id that was never given before: 48 random bits. */
-export function newRaftId(): number {
-  return randomBytes(6).readUIntBE(0, 6) + 1;
-}
+/** How long a membership change may take. */
+const MEMBERSHIP_TICKS = 200;
 
 /** Joins, promotions, removals, addresses and hand-overs: what the group does with itself. */
 export class GroupAdmin {
@@ -79,7 +77,7 @@ export class GroupAdmin {
       return { raftId: member.raftId, members: [...node.membership.members] };
     }
     this.#assertAdmitted(peer.nodeId);
-    const joining: Member = { raftId: newRaftId(), nodeId: peer.nodeId, addr: request.addr };
+    const joining: Member = { raftId: this.#options.newRaftId(), nodeId: peer.nodeId, addr: request.addr };
     this.#options.logger.info({ peer: peer.nodeId, addr: request.addr }, 'a manager asked to join');
     await this.#change({ kind: 'change', change: planJoin(node.membership, joining) });
     return { raftId: joining.raftId, members: [...node.membership.members] };
@@ -112,10 +110,29 @@ export class GroupAdmin {
     if (!this.#isLeader) {
       throw loop.withLeader(new SwarmError('not_leader', 'this manager is not the leader'));
     }
-    loop.changeMembership(
+    this.#propose(
       planMembershipRequest({ membership: status.membership, leaderId: node.raftId, isReachable }, request),
       answer,
     );
+  }
+
+  #propose(change: MembershipChange, answer: (error?: unknown) => void): void {
+    const { node, loop } = this.#options;
+    const proposed = node.proposeMembership(change);
+    if (!proposed.ok) {
+      throw loop.withLeader(proposed.error);
+    }
+    const { logIndex, term } = proposed.value;
+    const isDone = (): boolean => {
+      const status = node.status();
+      if (status.term !== term && status.applied < logIndex) {
+        throw new SwarmError('unavailable', 'the leadership changed before the membership change was made');
+      }
+      return status.applied >= logIndex && !isJoint(status.membership);
+    };
+    const late = ['deadline_exceeded', 'the membership change was not confirmed in time'] as const;
+    loop.requests.add(MEMBERSHIP_TICKS, { isDone, answer, late });
+    loop.schedule();
   }
 
   /**
@@ -179,7 +196,7 @@ export class GroupAdmin {
 
   /** Tells the group the address of this member when it has changed since it was agreed on. */
   #checkAddress(): void {
-    const { node, logger, clusterId } = this.#options;
+    const { node, logger, tellAddress } = this.#options;
     const self = this.#options.self();
     const agreed = node.membership.members.find((member) => member.raftId === self.raftId);
     const leader = node.membership.members.find((member) => member.raftId === node.leaderId);
@@ -187,13 +204,10 @@ export class GroupAdmin {
       return;
     }
     this.#isAskingAddress = true;
-    const { raftId, addr } = self;
+    const { nodeId, addr } = self;
     const told = this.#isLeader
-      ? this.#change({ kind: 'updateAddress', nodeId: self.nodeId, addr })
-      : askManager(
-          { addr: leader.addr, clusterId, tls: this.#options.tls() },
-          { op: 'address', raftId, addr },
-        );
+      ? this.#change({ kind: 'updateAddress', nodeId, addr })
+      : tellAddress(leader, self);
     told
       .then(
         () => {

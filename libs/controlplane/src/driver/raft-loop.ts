@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 import { SwarmError, toErrorRecord } from '@skep/kernel';
-import { isJoint, type Entry, type Membership, type Message, type RaftNode, type Ready } from '@skep/raft';
+import type { Entry, Membership, Message, RaftNode, Ready } from '@skep/raft';
 
 import type { RaftTransport } from '../transport/raft-transport.ts';
 import type { SnapshotFolder } from '../wal/snapshot-file.ts';
@@ -31,9 +31,6 @@ export interface RaftLoopOptions {
   readonly onChange: () => void;
   readonly onFailure: (error: unknown) => void;
 }
-
-/** How long a membership change may take. */
-const MEMBERSHIP_TIMEOUT_TICKS = 200;
 
 /**
  * Drives one {@link RaftNode}: everything that happens is stepped into it, and once per turn of the event loop its
@@ -201,31 +198,6 @@ export class RaftLoop {
     this.#deliveries.onApplied(logIndex);
     this.#node.pauseHandOut(this.#deliveries.isFull);
     this.snapshotKeeper.onApplied(logIndex);
-  }
-
-  /**
-   * Proposes a membership change and answers when the group has applied it.
-   * @throws SwarmError when it is refused at once.
-   */
-  changeMembership(
-    change: Parameters<RaftNode['proposeMembership']>[0],
-    answer: (error?: unknown) => void,
-  ): void {
-    const proposed = this.#node.proposeMembership(change);
-    if (!proposed.ok) {
-      throw this.withLeader(proposed.error);
-    }
-    const { logIndex, term } = proposed.value;
-    const isDone = (): boolean => {
-      const status = this.#node.status();
-      if (status.term !== term && status.applied < logIndex) {
-        throw new SwarmError('unavailable', 'the leadership changed before the membership change was made');
-      }
-      return status.applied >= logIndex && !isJoint(status.membership);
-    };
-    const late = ['deadline_exceeded', 'the membership change was not confirmed in time'] as const;
-    this.requests.add(MEMBERSHIP_TIMEOUT_TICKS, { isDone, answer, late });
-    this.schedule();
   }
 
   /** Carries out what is due after everything that is ready now has been stepped in. */

@@ -17,7 +17,7 @@ import { ensureFolder } from '../wal/durable-file.ts';
 import { SnapshotFolder } from '../wal/snapshot-file.ts';
 import { Wal } from '../wal/wal.ts';
 import { soleSurvivorEntries } from '../recovery/sole-survivor.ts';
-import { newRaftId } from './group-admin.ts';
+import { newRaftId } from './raft-id.ts';
 import { joinGroup } from './join-group.ts';
 import { readMemberFile, writeMemberFile, type MemberFile } from './member-file.ts';
 import type { RaftStartOptions } from './raft-handle.ts';

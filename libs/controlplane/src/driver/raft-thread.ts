@@ -9,13 +9,14 @@ import { RAFT_CONFIG_DEFAULTS, RaftNode, type Member } from '@skep/raft';
 
 import { ChannelBridge } from '../transport/channel-bridge.ts';
 import { ManagerServer, type ServerPath } from '../transport/manager-server.ts';
-import { RPC_FRAME_BYTES_MAX, serveManagerRequest } from '../transport/manager-rpc.ts';
+import { RPC_FRAME_BYTES_MAX, askManager, serveManagerRequest } from '../transport/manager-rpc.ts';
 import { OwnAddress } from '../transport/own-address.ts';
 import { RaftTransport } from '../transport/raft-transport.ts';
 import { RAFT_FRAME_BYTES_MAX } from '../transport/raft-wire.ts';
 import { GroupAdmin } from './group-admin.ts';
 import type { RaftStartOptions, RaftStatus, TlsMaterial } from './raft-handle.ts';
 import { KeyRotation } from './key-rotation.ts';
+import { newRaftId } from './raft-id.ts';
 import { RaftLoop } from './raft-loop.ts';
 import { statusSignature, toRaftStatus } from './raft-status.ts';
 import { openStorage, startMember, type MemberStart, type RaftStorage } from './raft-storage.ts';
@@ -96,8 +97,12 @@ class RaftThread {
       node: this.#node,
       loop: this.#loop,
       self: () => this.#self,
-      clusterId: options.clusterId,
-      tls: () => this.#tls,
+      newRaftId,
+      tellAddress: ({ addr: to }, { raftId, addr }) =>
+        askManager(
+          { addr: to, clusterId: options.clusterId, tls: this.#tls },
+          { op: 'address', raftId, addr },
+        ),
       isOpenToAll: options.admission !== 'named',
       logger,
     });
