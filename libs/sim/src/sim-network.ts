@@ -12,6 +12,7 @@ export class SimNetwork {
   readonly #random: Prng;
   readonly #deliver: (message: Message) => void;
   readonly #onLost: (message: Message) => void;
+  readonly #hostOf: (raftId: number) => number;
   #faults: Faults;
   /** Ordered pairs that hear nothing: `from>to`. */
   readonly #cut = new Set<string>();
@@ -25,12 +26,15 @@ export class SimNetwork {
     readonly deliver: (message: Message) => void;
     /** A message that was sent does not arrive. */
     readonly onLost: (message: Message) => void;
+    /** Host of a member, where members move about; absent: each is its own host. */
+    readonly hostOf?: (raftId: number) => number;
   }) {
     this.#queue = options.queue;
     this.#random = options.random;
     this.#faults = options.faults;
     this.#deliver = options.deliver;
     this.#onLost = options.onLost;
+    this.#hostOf = options.hostOf ?? ((raftId) => raftId);
   }
 
   /** Cuts `side` off from `others`; `oneWay` leaves the way back open. */
@@ -50,6 +54,10 @@ export class SimNetwork {
     return this.#cut.has(`${String(from)}>${String(to)}`);
   }
 
+  #isOffTheWay({ from, to }: Message): boolean {
+    return this.isCut(this.#hostOf(from), this.#hostOf(to));
+  }
+
   heal(): void {
     this.#cut.clear();
   }
@@ -63,7 +71,7 @@ export class SimNetwork {
   /** Sends; the answer is what the sender's connection can tell: whether it may have gone out. */
   send(message: Message): boolean {
     this.sentCount += 1;
-    if (this.isCut(message.from, message.to) || this.#random.chance(this.#faults.lossShare)) {
+    if (this.#isOffTheWay(message) || this.#random.chance(this.#faults.lossShare)) {
       this.lostCount += 1;
       return false;
     }
@@ -80,7 +88,7 @@ export class SimNetwork {
     const delayMs = (low + this.#random.nextInt(high - low + 1)) * factor;
     this.#queue.after(delayMs, () => {
       // A partition that began on the way stops it as well.
-      if (!this.isCut(message.from, message.to)) {
+      if (!this.#isOffTheWay(message)) {
         this.#deliver(message);
       } else {
         this.#onLost(message);

@@ -35,7 +35,10 @@ export class Totals {
     const sum = (name: string): string => String(this.#sums.get(name) ?? 0);
     const hours = ((this.#sums.get('simulatedMs') ?? 0) / 3_600_000).toFixed(1);
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(1);
-    const ofSwarm = this.#world === 'swarm' ? `${sum('changes')} changes, ${sum('tasks')} tasks run, ` : '';
+    const ofSwarm =
+      this.#world === 'swarm'
+        ? `${sum('changes')} changes, ${sum('tasks')} tasks run, ${sum('joins')} managers joined, `
+        : '';
     return (
       `${this.#world}: ${String(this.#runCount)} seeds, ${String(this.#failureCount)} failed; ` +
       `${hours} hours simulated in ${seconds} s, ${sum('committed')} entries committed, ${ofSwarm}` +

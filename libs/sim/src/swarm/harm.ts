@@ -1,5 +1,6 @@
-import { startUnlessDamaged } from '../checkers/anytime-damage-is-refused.ts';
 import { sometimes } from '../poisson.ts';
+import type { ManagerProcess } from './manager-process.ts';
+import { changeRole } from './roles.ts';
 import type { SimHost } from './sim-host.ts';
 import type { SwarmWorld } from './swarm-world.ts';
 
@@ -7,9 +8,9 @@ import type { SwarmWorld } from './swarm-world.ts';
 export function startHarm(world: SwarmWorld): void {
   const { scenario, random, queue } = world;
   const outside = { queue, random, isOn: () => world.isHarmful };
-  const managers = world.hosts.filter(({ manager }) => manager !== undefined);
+  const managers = (): readonly SimHost[] => world.hosts.filter(({ manager }) => manager.isWanted);
   sometimes(outside, scenario.managerCrashPerMinute, () => {
-    crashManager(world, random.pick(managers), true);
+    crashManager(world, random.pick(managers()), true);
   });
   sometimes(outside, scenario.agentCrashPerMinute, () => {
     crashAgent(world, random.pick(world.hosts), false);
@@ -26,12 +27,15 @@ export function startHarm(world: SwarmWorld): void {
     pause(world, random.pick(world.hosts));
   });
   sometimes(outside, scenario.transferPerMinute, () => {
-    const { manager } = random.pick(managers);
-    manager?.member.node?.transferLeadership(random.pick(managers).number);
-    manager?.member.pump();
+    const { member } = random.pick(managers()).manager;
+    member?.node?.transferLeadership(random.pick(managers()).manager.member?.raftId ?? 0);
+    member?.pump();
   });
   sometimes(outside, scenario.clockJumpPerMinute, () => {
     random.pick(world.hosts).clock.jump(random);
+  });
+  sometimes(outside, scenario.roleChangesPerMinute, () => {
+    world.guard(changeRole(world));
   });
   sometimes(outside, scenario.oomPerMinute, () => {
     random.pick(world.hosts).agent.engine.oomKill();
@@ -39,26 +43,26 @@ export function startHarm(world: SwarmWorld): void {
 }
 
 function crashManager(world: SwarmWorld, { number, manager }: SimHost, isHostAlive: boolean): void {
-  if (manager?.member.isUp !== true) {
+  if (!manager.process.isUp) {
     return;
   }
   const { random } = world;
   world.crashCount += 1;
   world.trace.note(world.queue.nowMs, 'manager crash', number);
   world.connections.died(manager.process, isHostAlive);
-  manager.member.crash();
+  manager.crash();
   if (random.chance(world.scenario.flipShare)) {
-    manager.member.disk.flipBit(random);
+    manager.member?.disk.flipBit(random);
   }
   startManagerLater(world, manager);
 }
 
 /** What is damaged is refused, and reads well again at the next attempt. */
-function startManagerLater(world: SwarmWorld, manager: NonNullable<SimHost['manager']>): void {
+function startManagerLater(world: SwarmWorld, manager: ManagerProcess): void {
   world.queue.after(50 + world.random.nextInt(8_000), () => {
-    if (!manager.member.isUp && !startUnlessDamaged(manager.member)) {
+    if (manager.isWanted && !manager.process.isUp && !manager.start()) {
       world.refusalCount += 1;
-      manager.member.disk.unflip();
+      manager.member?.disk.unflip();
       startManagerLater(world, manager);
     }
   });
@@ -94,12 +98,12 @@ function partition(world: SwarmWorld): void {
 }
 
 function pause(world: SwarmWorld, { agent, manager }: SimHost): void {
-  const isManager = manager !== undefined && world.random.chance(0.5);
+  const isManager = manager.isWanted && world.random.chance(0.5);
   const durationMs = 500 + world.random.nextInt(6_000);
   if (isManager) {
-    manager.member.pause();
+    manager.pause();
     world.queue.after(durationMs, () => {
-      manager.member.resume();
+      manager.resume();
     });
   } else {
     agent.process.pause();

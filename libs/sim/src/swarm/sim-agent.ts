@@ -1,6 +1,6 @@
 import { Worker, type DialManager, type WorkerOptions } from '@skep/agent/worker';
 import type { Prng } from '@skep/kernel';
-import type { NodeDescription } from '@skep/model';
+import type { NodeDescription, NodeRole } from '@skep/model';
 import type { ManagerAddress } from '@skep/wire';
 
 import type { SwarmPlant } from '../plants.ts';
@@ -13,7 +13,9 @@ export interface AgentOutside {
   readonly host: number;
   readonly nodeId: string;
   readonly address: string;
-  readonly isManager: boolean;
+  readonly role: () => NodeRole;
+  /** The managers say what the node should be. */
+  readonly roleWanted: (role: NodeRole) => void;
   readonly process: SimProcess;
   readonly engine: SimEngine;
   readonly random: Prng;
@@ -70,7 +72,7 @@ export class SimAgent {
       managersChanged: (managers) => {
         this.#managers = managers;
       },
-      roleWanted: () => undefined,
+      roleWanted: this.#outside.roleWanted,
       removed: () => {
         throw new Error(`${this.nodeId} was told that it is not part of the cluster`);
       },
@@ -104,12 +106,12 @@ export class SimAgent {
   }
 
   #state(): ReturnType<WorkerOptions['state']> {
-    const { nodeId, address, isManager } = this.#outside;
+    const { nodeId, address, role } = this.#outside;
     return {
       v: 1,
       nodeId,
       clusterId: 'cluster',
-      role: isManager ? 'manager' : 'worker',
+      role: role(),
       managers: [...this.#managers],
       advertiseAddr: address,
       dataPathPort: 4789,

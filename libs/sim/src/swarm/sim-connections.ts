@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { ManagerSocket } from '@skep/agent/worker';
 import type { Channel } from '@skep/controlplane/parts';
 import type { Prng } from '@skep/kernel';
+import type { NodeRole } from '@skep/model';
 
 import type { EventQueue } from '../event-queue.ts';
 import type { SimProcess } from '../sim-process.ts';
@@ -159,12 +160,11 @@ class ManagerEnd implements Channel {
 
   constructor(
     id: number,
-    node: { readonly nodeId: string; readonly address: string; readonly isManager: boolean },
+    { nodeId, address, role }: { readonly nodeId: string; readonly address: string; readonly role: NodeRole },
   ) {
     this.id = id;
-    this.remoteAddress = node.address;
-    const role = node.isManager ? 'manager' : 'worker';
-    this.peer = { nodeId: node.nodeId, role, clusterId: 'cluster', certificatePem: '' };
+    this.remoteAddress = address;
+    this.peer = { nodeId, role, clusterId: 'cluster', certificatePem: '' };
   }
 
   send(frame: Uint8Array): boolean {
@@ -222,7 +222,7 @@ class ManagerEnd implements Channel {
 }
 
 export interface Dialling {
-  readonly agent: End & { readonly nodeId: string; readonly address: string; readonly isManager: boolean };
+  readonly agent: End & { readonly nodeId: string; readonly address: string; readonly role: NodeRole };
   readonly manager: { readonly host: number; readonly process: SimProcess; accept(channel: Channel): void };
   /** Changes what the agent hears or says, for planted mistakes. */
   readonly toAgent: (frame: Uint8Array) => Uint8Array;

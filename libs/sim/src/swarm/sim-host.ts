@@ -1,9 +1,9 @@
 import type { Prng } from '@skep/kernel';
+import type { NodeRole } from '@skep/model';
 
-import type { SimMember } from '../sim-member.ts';
 import type { SimProcess } from '../sim-process.ts';
+import type { ManagerProcess } from './manager-process.ts';
 import type { SimAgent } from './sim-agent.ts';
-import type { SimManager } from './sim-manager.ts';
 
 /** Simulated time zero as wall clocks show it. */
 const EPOCH_MS = 1_750_000_000_000;
@@ -37,11 +37,7 @@ export interface SimHost {
   readonly address: string;
   readonly clock: HostClock;
   readonly agent: SimAgent;
-  /** On the first hosts. */
-  readonly manager: { readonly process: SimProcess; readonly member: SimMember<SimManager> } | undefined;
-}
-
-/** The control plane that runs on a host now. */
-export function controlPlaneOf(host: SimHost): SimManager | undefined {
-  return host.manager?.member.isUp === true ? host.manager.member.application : undefined;
+  readonly manager: ManagerProcess;
+  /** What its certificate says. */
+  role: NodeRole;
 }

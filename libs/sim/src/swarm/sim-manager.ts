@@ -1,30 +1,35 @@
 import {
   Dispatcher,
   Leadership,
+  MembershipKeeper,
+  NodeAdmin,
   Replica,
   leaderLoops,
+  managerIds,
   type Channel,
   type LeaderPart,
+  type RaftStatus,
 } from '@skep/controlplane/parts';
 import { newObjectId, type Clock, type Prng } from '@skep/kernel';
-import type { Entry, RaftNode, Snapshot } from '@skep/raft';
+import type { Entry, Member, Membership, RaftNode, Snapshot } from '@skep/raft';
 import { decodeEntry, encodeEntry, type AppliedEntry, type ReadTx, type WriteTx } from '@skep/store';
-import type { ManagerAddress } from '@skep/wire';
 
 import type { SwarmPlant } from '../plants.ts';
 import type { MemberApplication } from '../sim-member.ts';
 import type { SimProcess } from '../sim-process.ts';
 import { RaftPort } from './raft-port.ts';
 import { silentLog } from './silent-log.ts';
+import { SimGroup } from './sim-group.ts';
 import { plantedTx } from './swarm-plants.ts';
 
 export interface ManagerOutside {
-  readonly host: number;
+  readonly nodeId: string;
+  readonly addr: string;
   readonly process: SimProcess;
   readonly clock: Clock;
   readonly random: Prng;
   readonly plant: SwarmPlant | undefined;
-  readonly managers: () => readonly ManagerAddress[];
+  readonly newRaftId: () => number;
   readonly pump: () => void;
   readonly onApplied: (store: Replica['store'], applied: AppliedEntry) => void;
   readonly onFatal: (error: unknown) => void;
@@ -33,11 +38,16 @@ export interface ManagerOutside {
 /** The control plane of one manager in one life: the real replica, dispatcher and loops above a member of the group. */
 export class SimManager implements MemberApplication {
   readonly replica: Replica;
+  /** Promotions and demotions as users ask for them. */
+  readonly nodes: NodeAdmin;
   readonly #outside: ManagerOutside;
   readonly #port: RaftPort;
   readonly #dispatcher: Dispatcher;
   readonly #leadership: Leadership;
-  #leaderId = 0;
+  readonly #group: SimGroup;
+  readonly #keeper: MembershipKeeper;
+  #membership: Membership | undefined;
+  #leader: Member | undefined;
 
   constructor(outside: ManagerOutside) {
     this.#outside = outside;
@@ -65,9 +75,28 @@ export class SimManager implements MemberApplication {
       view: <T>(fn: (tx: ReadTx) => T): T => fn(store.view()),
       update: this.replica.update.bind(this.replica),
       updateParts: this.replica.updateParts.bind(this.replica),
-      managers: outside.managers,
-      leaderAddr: () => (this.#leaderId === 0 ? undefined : addressOf(this.#leaderId)),
+      managers: () => (this.#membership?.members ?? []).map(({ nodeId, addr }) => ({ nodeId, addr })),
+      leaderAddr: () => this.#leader?.addr,
     };
+    this.#group = new SimGroup({
+      self: { nodeId: outside.nodeId, addr: outside.addr },
+      process,
+      pump,
+      newRaftId: outside.newRaftId,
+      applied: () => store.logIndex,
+    });
+    this.#keeper = new MembershipKeeper(
+      {
+        ...ports,
+        nodeId: outside.nodeId,
+        isLeading: () => this.isLeading,
+        raftStatus: () => this.#group.status(),
+        changeMembership: (request) => this.#group.changeMembership(request),
+        transferLeadership: (nodeId) => this.#group.transferLeadership(nodeId),
+      },
+      process,
+    );
+    this.nodes = new NodeAdmin({ nodeId: outside.nodeId, raft: this.#group, cluster: ports });
     this.#dispatcher = new Dispatcher({ ...ports, timers: process });
     this.#leadership = new Leadership(this.#leaderParts(ports));
   }
@@ -87,8 +116,13 @@ export class SimManager implements MemberApplication {
     store.onApplied((applied) => {
       this.#outside.onApplied(store, applied);
       this.#dispatcher.onApplied(applied);
+      if (applied.events.some(({ kind }) => kind === 'node')) {
+        this.#group.admit(managerIds(store.view()));
+        this.#keeper.check();
+      }
     });
     store.onRestored(() => {
+      this.#group.admit(managerIds(store.view()));
       this.#dispatcher.resync();
     });
     const dispatcher: LeaderPart = {
@@ -99,7 +133,15 @@ export class SimManager implements MemberApplication {
         this.#dispatcher.leadershipLost();
       },
     };
-    return [dispatcher, loops];
+    const keeper: LeaderPart = {
+      start: () => {
+        this.#keeper.start();
+      },
+      stop: () => {
+        this.#keeper.stop();
+      },
+    };
+    return [dispatcher, loops, keeper];
   }
 
   get isLeading(): boolean {
@@ -108,6 +150,16 @@ export class SimManager implements MemberApplication {
 
   get connectedNodeIds(): string[] {
     return this.#dispatcher.connectedNodeIds();
+  }
+
+  /** The members of the group, as this manager knows them. */
+  get members(): RaftStatus['members'] {
+    return this.#group.status().members;
+  }
+
+  /** Takes another manager in; answers its raft id. */
+  takeIn(joining: { readonly nodeId: string; readonly addr: string }): Promise<number> {
+    return this.#group.takeIn(joining);
   }
 
   accept(channel: Channel): void {
@@ -140,13 +192,20 @@ export class SimManager implements MemberApplication {
 
   onReady(node: RaftNode): void {
     this.#port.onReady(node);
-    const { role, leaderId, term } = node.status();
-    this.#leaderId = leaderId;
+    this.#group.onReady(node);
+    const { role, leaderId, term, membership } = node.status();
+    this.#leader = membership.members.find(({ raftId }) => raftId === leaderId);
     this.#leadership.observe({ isElected: role === 'leader', term });
+    if (membership !== this.#membership) {
+      this.#membership = membership;
+      this.#keeper.check();
+      this.#dispatcher.managersChanged();
+    }
   }
 
   onTick(node: RaftNode): void {
     this.#port.onTick(node);
+    this.#group.onTick(node);
   }
 }
 

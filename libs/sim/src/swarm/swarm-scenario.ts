@@ -24,6 +24,8 @@ export interface SwarmScenario extends MemberScenario {
   readonly clockDriftShare: number;
   readonly flipShare: number;
   readonly oomPerMinute: number;
+  /** Promotions and demotions that users ask for. */
+  readonly roleChangesPerMinute: number;
   /** Shares of pulls and starts that fail although the image is good. */
   readonly pullFailureShare: number;
   readonly startFailureShare: number;
@@ -68,5 +70,6 @@ export function drawSwarmScenario(random: Prng): SwarmScenario {
     usePreVote: true,
     inflightMessagesMax: random.pick([4, 256]),
     messageBytesMax: random.pick([1000, 1024 * 1024]),
+    roleChangesPerMinute: sometimes(0.5, 8),
   };
 }

@@ -1,9 +1,6 @@
 import type { DialManager } from '@skep/agent/worker';
-import { Prng, isSwarmError, newObjectId } from '@skep/kernel';
-import { defaultClusterSpec } from '@skep/model';
-import { createCluster } from '@skep/orchestrator';
-import { bootstrapState, type Message } from '@skep/raft';
-import type { WriteTx } from '@skep/store';
+import { Prng, newObjectId } from '@skep/kernel';
+import type { Message } from '@skep/raft';
 
 import { RaftSafety } from '../checkers/raft-safety.ts';
 import { Violation } from '../checkers/violation.ts';
@@ -16,15 +13,20 @@ import { SimProcess } from '../sim-process.ts';
 import { TraceHash } from '../trace-hash.ts';
 import { notComeRight, problemOf } from './coming-right.ts';
 import { startHarm } from './harm.ts';
+import { askToJoin, type Between } from './joining.ts';
+import { ManagerProcess } from './manager-process.ts';
+import { followRole } from './roles.ts';
+import { createSimCluster } from './create-sim-cluster.ts';
+import { Requests } from './requests.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimConnections } from './sim-connections.ts';
 import { SimEngine } from './sim-engine.ts';
-import { HostClock, controlPlaneOf, type SimHost } from './sim-host.ts';
+import { HostClock, type SimHost } from './sim-host.ts';
 import { SimManager, addressOf } from './sim-manager.ts';
 import { SwarmCheckers } from './swarm-checkers.ts';
 import { plantedForAgent, plantedForManager } from './swarm-plants.ts';
 import { drawSwarmScenario, type SwarmScenario } from './swarm-scenario.ts';
-import { Users, mendAll, type Command } from './users.ts';
+import { Users, mendAll } from './users.ts';
 
 /** What a run came to. */
 export interface SwarmRun {
@@ -40,6 +42,8 @@ export interface SwarmRun {
   /** Tasks whose process ran. */
   readonly tasks: number;
   readonly sessions: number;
+  /** Managers that were taken into the group. */
+  readonly joins: number;
   readonly repairs: number;
   readonly refusals: number;
   /** Simulated time from the end of all faults until everything was as it should be. */
@@ -51,7 +55,7 @@ const SETUP_MS = 60_000;
 const LOG_CHECK_MS = 1_000;
 const LIVENESS_CHECK_MS = 500;
 const CHECKPOINT_MS = 1_000;
-const RETRY_MS = 250;
+const JOINED_RAFT_IDS = 100;
 /** Indexes at which the states of the managers are compared. */
 const DIGEST_EVERY = 3;
 
@@ -68,6 +72,7 @@ export class SwarmWorld {
   readonly hosts: readonly SimHost[];
   readonly connections: SimConnections;
   readonly trace = new TraceHash();
+  readonly requests = new Requests(this);
   readonly #root: Prng;
   readonly #safety = new RaftSafety();
   readonly #checkers = new SwarmCheckers();
@@ -77,8 +82,9 @@ export class SwarmWorld {
   isHarmful = true;
   crashCount = 0;
   refusalCount = 0;
-  #changeCount = 0;
-  #commandCount = 0;
+  /** Where members run; those who join get ids far from the founders'. */
+  readonly #hostOfMember = new Map<number, SimHost>();
+  #lastRaftId = JOINED_RAFT_IDS;
   #failure: unknown;
 
   constructor(seed: number, plant?: RaftPlant | SwarmPlant) {
@@ -94,6 +100,7 @@ export class SwarmWorld {
       faults: this.scenario,
       deliver: (message) => this.#deliver(message),
       onLost: (message) => this.#reportSnapshot(message, false),
+      hostOf: (raftId) => this.#hostOfMember.get(raftId)?.number ?? 0,
     });
     this.connections = new SimConnections({
       queue: this.queue,
@@ -119,22 +126,39 @@ export class SwarmWorld {
     const nodeId = `node${String(number)}`;
     const address = `10.1.0.${String(number)}`;
     process.setClockRate(1 + (random.nextFloat() * 2 - 1) * this.scenario.clockDriftShare);
-    const isManager = number <= this.scenario.managers;
+    const managerProcess = newProcess();
     const agent = new SimAgent({
       host: number,
       nodeId,
       address,
-      isManager,
+      role: () => host.role,
+      roleWanted: (role) => {
+        followRole(this, host, role);
+      },
       process,
       engine: this.#newEngine(number, random.fork('engine')),
       random: random.fork('agent'),
       plant: this.#swarmPlant,
       nowMs: () => clock.nowMs(),
       managers: this.#managerAddresses(),
-      dial: this.#dialFrom(number, { nodeId, address, isManager }, process),
+      dial: this.#dialFrom(number, process),
     });
-    const manager = isManager ? this.#newManager(number, newProcess(), clock) : undefined;
-    return { number, nodeId, address, clock, agent, manager };
+    const manager = new ManagerProcess({
+      process: managerProcess,
+      newMember: (raftId) => this.#newMember(host, raftId),
+      askToJoin: (onTaken) => {
+        askToJoin(this.#between, host, onTaken);
+      },
+    });
+    const role = number <= this.scenario.managers ? 'manager' : 'worker';
+    const host: SimHost = { number, nodeId, address, clock, agent, manager, role };
+    return host;
+  }
+
+  get #between(): Between {
+    const { queue, random, hosts } = this;
+    const isCut = (from: number, to: number): boolean => this.network.isCut(from, to);
+    return { queue, random, latencyMs: this.scenario.latencyMs, hosts, isCut };
   }
 
   #newEngine(host: number, random: Prng): SimEngine {
@@ -149,7 +173,7 @@ export class SwarmWorld {
       plant: this.#swarmPlant,
       onStarted: (_host, { taskId }) => {
         this.trace.note(this.queue.nowMs, 'start', taskId);
-        this.#guard(() => this.#checkers.onStarted(host, taskId));
+        this.#check(() => this.#checkers.onStarted(host, taskId));
       },
       onEnded: (_host, { taskId, exitCode }) => {
         this.trace.note(this.queue.nowMs, 'end', taskId, exitCode);
@@ -158,6 +182,7 @@ export class SwarmWorld {
     });
   }
 
+  /** Where managers are at first, as an agent knows them. */
   #managerAddresses(): { readonly nodeId: string; readonly addr: string }[] {
     return Array.from({ length: this.scenario.managers }, (_, i) => ({
       nodeId: `node${String(i + 1)}`,
@@ -165,13 +190,11 @@ export class SwarmWorld {
     }));
   }
 
-  #newManager(
-    host: number,
-    process: SimProcess,
-    clock: HostClock,
-  ): { readonly process: SimProcess; readonly member: SimMember<SimManager> } {
-    const random = this.#root.fork(`manager ${String(host)}`);
-    const member: SimMember<SimManager> = new SimMember<SimManager>(host, {
+  #newMember(host: SimHost, raftId: number): SimMember<SimManager> {
+    const random = this.#root.fork(`manager ${String(raftId)}`);
+    const { process } = host.manager;
+    this.#hostOfMember.set(raftId, host);
+    const member: SimMember<SimManager> = new SimMember<SimManager>(raftId, {
       queue: this.queue,
       random,
       scenario: this.scenario,
@@ -180,17 +203,21 @@ export class SwarmWorld {
       process,
       newApplication: () =>
         new SimManager({
-          host,
+          nodeId: host.nodeId,
+          addr: addressOf(host.number),
           process,
-          clock,
+          clock: host.clock,
           random: random.fork(`control plane ${String(process.life)}`),
           plant: this.#swarmPlant,
-          managers: () => this.#managerAddresses(),
+          newRaftId: () => {
+            this.#lastRaftId += 1;
+            return this.#lastRaftId;
+          },
           pump: () => {
             member.pump();
           },
           onApplied: (store, applied) => {
-            this.#guard(() => this.#checkers.onApplied(store.view(), applied));
+            this.#check(() => this.#checkers.onApplied(store.view(), applied));
           },
           onFatal: (error) => this.#fail(error),
         }),
@@ -208,9 +235,7 @@ export class SwarmWorld {
         onRead: () => undefined,
       },
     });
-    const founders = this.#managerAddresses().map(({ nodeId, addr }, i) => ({ raftId: i + 1, nodeId, addr }));
-    member.disk.format(bootstrapState(founders));
-    return { process, member };
+    return member;
   }
 
   #compareState({ raftId, application }: SimMember<SimManager>): void {
@@ -222,25 +247,28 @@ export class SwarmWorld {
     }
   }
 
-  #dialFrom(
-    host: number,
-    node: { readonly nodeId: string; readonly address: string; readonly isManager: boolean },
-    process: SimProcess,
-  ): DialManager {
-    const random = this.#root.fork(`plants ${String(host)}`);
+  #dialFrom(number: number, process: SimProcess): DialManager {
+    const random = this.#root.fork(`plants ${String(number)}`);
     const chance = (): number => random.nextFloat();
     return (addr) => {
-      const index = this.#managerAddresses().findIndex((manager) => manager.addr === addr);
-      const target = this.hosts[index];
-      if (target?.manager === undefined) {
-        throw new Error(`${addr} is no manager`);
+      const target = this.hosts.find((host) => addressOf(host.number) === addr);
+      const host = this.hosts[number - 1];
+      if (target === undefined || host === undefined) {
+        throw new Error(`${addr} is no host`);
       }
+      const { nodeId, address, role } = host;
       return this.connections.dial({
-        agent: { host, process, life: process.life, ...node },
+        agent: { host: number, process, life: process.life, nodeId, address, role },
         manager: {
           host: target.number,
           process: target.manager.process,
-          accept: (channel) => controlPlaneOf(target)?.accept(channel),
+          accept: (channel) => {
+            if (target.manager.plane === undefined) {
+              channel.close();
+            } else {
+              target.manager.plane.accept(channel);
+            }
+          },
         },
         toAgent: (frame) => plantedForAgent(this.#swarmPlant, frame, chance),
         toManager: (frame, answer) => plantedForManager(this.#swarmPlant, frame, { chance, answer }),
@@ -249,12 +277,19 @@ export class SwarmWorld {
   }
 
   /** A checker's word inside of code that catches what is thrown must not be lost. */
-  #guard(check: () => void): void {
+  #check(check: () => void): void {
     try {
       check();
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** What happens beside the events must not fail unseen. */
+  guard(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.#fail(error);
+    });
   }
 
   #fail(error: unknown): void {
@@ -268,7 +303,7 @@ export class SwarmWorld {
   }
 
   #deliver(message: Message): void {
-    const member = this.hosts[message.to - 1]?.manager?.member;
+    const member = this.#memberOf(message.to);
     const isUp = member?.isUp === true;
     if (isUp) {
       member.receive(message);
@@ -276,9 +311,15 @@ export class SwarmWorld {
     this.#reportSnapshot(message, isUp);
   }
 
+  /** The member with this id; undefined when its disk was thrown away. */
+  #memberOf(raftId: number): SimMember<SimManager> | undefined {
+    const member = this.#hostOfMember.get(raftId)?.manager.member;
+    return member?.raftId === raftId ? member : undefined;
+  }
+
   #reportSnapshot(message: Message, hasArrived: boolean): void {
     if (message.type === 'snapshot') {
-      const sender = this.hosts[message.from - 1]?.manager?.member;
+      const sender = this.#memberOf(message.from);
       sender?.node?.reportSnapshot(message.to, hasArrived);
       sender?.pump();
     }
@@ -303,10 +344,11 @@ export class SwarmWorld {
       leaders: this.#safety.leaderCount,
       messages: this.network.sentCount,
       crashes: this.crashCount,
-      changes: this.#changeCount,
+      changes: this.requests.acknowledgedCount,
       tasks: this.#checkers.taskCount,
       sessions: this.connections.count,
-      repairs: this.hosts.reduce((sum, { manager }) => sum + (manager?.member.disk.repairCount ?? 0), 0),
+      joins: this.#lastRaftId - JOINED_RAFT_IDS,
+      repairs: this.hosts.reduce((sum, { manager }) => sum + (manager.member?.disk.repairCount ?? 0), 0),
       refusals: this.refusalCount,
       convergedAfterMs,
       traceHash: this.trace.value,
@@ -324,56 +366,41 @@ export class SwarmWorld {
   }
 
   async #setUp(): Promise<void> {
-    for (const { manager } of this.hosts) {
-      manager?.member.start();
-    }
     this.every(LOG_CHECK_MS, () => {
       const nodes = this.hosts
-        .map(({ manager }) => manager?.member.node)
+        .map(({ manager }) => manager.member?.node)
         .filter((node) => node !== undefined);
       this.#safety.checkLogs(nodes);
     });
     this.every(CHECKPOINT_MS, () => {
       this.hosts.forEach(({ agent }) => agent.checkpoint());
     });
-    let isSetUp = false;
-    this.#insist(
-      (tx) => this.#createCluster(tx),
+    const [first, ...others] = this.hosts;
+    first?.manager.found({ raftId: 1, nodeId: first.nodeId, addr: addressOf(first.number) });
+    let isCreated = false;
+    this.requests.insist(
+      (tx) => createSimCluster(tx, this.hosts),
       () => {
-        isSetUp = true;
+        isCreated = true;
       },
     );
-    const deadlineMs = this.queue.nowMs + SETUP_MS;
-    while (!isSetUp) {
-      if (this.queue.nowMs >= deadlineMs) {
-        throw new Violation('eventually_clusterIsSetUp', 'no manager could create the cluster');
-      }
-      await this.#passUntil(this.queue.nowMs + LIVENESS_CHECK_MS);
-    }
+    await this.#passUntilTrue('clusterIsSetUp', () => isCreated);
+    others.filter(({ role }) => role === 'manager').forEach(({ manager }) => manager.start());
+    await this.#passUntilTrue('managersHaveJoined', () => {
+      const members = this.anyLeader()?.members ?? [];
+      return members.filter(({ role }) => role === 'voter').length === this.scenario.managers;
+    });
     this.hosts.forEach(({ agent }) => agent.start());
   }
 
-  #createCluster(tx: WriteTx): void {
-    if (tx.cluster() !== undefined) {
-      return;
-    }
-    createCluster(
-      tx,
-      {
-        id: 'cluster',
-        spec: defaultClusterSpec(),
-        ca: { certificatePem: '', keyPem: '', fingerprint: '' },
-        joinTokens: { worker: '', manager: '' },
-        addressPools: ['10.0.0.0/8'],
-        subnetPrefixLength: 24,
-        dataPathPort: 4789,
-      },
-      { newId: () => 'ingress' },
-    );
-    for (const { nodeId, manager } of this.hosts) {
-      const role = manager === undefined ? 'worker' : 'manager';
-      const spec = { role, availability: 'active', labels: { zone: nodeId } } as const;
-      tx.create('node', { id: nodeId, spec, status: { state: 'unknown', addr: '' } });
+  /** @throws Violation when it does not become true in time. */
+  async #passUntilTrue(property: string, isTrue: () => boolean): Promise<void> {
+    const deadlineMs = this.queue.nowMs + SETUP_MS;
+    while (!isTrue()) {
+      if (this.queue.nowMs >= deadlineMs) {
+        throw new Violation(`eventually_${property}`, `not within ${String(SETUP_MS)} ms`);
+      }
+      await this.#passUntil(this.queue.nowMs + LIVENESS_CHECK_MS);
     }
   }
 
@@ -387,57 +414,17 @@ export class SwarmWorld {
   #startUsers(): void {
     const outside = { queue: this.queue, random: this.random, isOn: () => this.isHarmful };
     sometimes(outside, this.scenario.commandsPerMinute, () => {
-      this.#command(this.#users.next()).catch((error: unknown) => {
-        this.#fail(error);
-      });
+      this.guard(this.requests.command(this.#users.next()));
     });
   }
 
-  /** A change by whoever believes to lead; true when it was acknowledged. */
-  async #command(command: Command): Promise<boolean> {
-    const leading = this.hosts.filter(
-      (host) => controlPlaneOf(host)?.isLeading === true && host.manager?.process.isPaused !== true,
-    );
-    const leader = leading.length === 0 ? undefined : controlPlaneOf(this.random.pick(leading));
-    if (leader === undefined) {
-      return false;
-    }
-    this.#commandCount += 1;
-    const requestId = `user-${String(this.#commandCount)}`;
-    try {
-      const actor = { name: 'user', from: 'sim', via: 'system' } as const;
-      await leader.replica.update({ actor, requestId }, command);
-      this.#changeCount += 1;
-      return true;
-    } catch (error) {
-      if (!isSwarmError(error)) {
-        throw error;
-      }
-      this.trace.note(requestId, error.code);
-      return false;
-    }
-  }
-
-  /** Tries a change until it is acknowledged. */
-  #insist(command: Command, onDone: () => void): void {
-    let isDone = false;
-    const attempt = (): void => {
-      if (isDone) {
-        return;
-      }
-      this.#command(command)
-        .then((isOk) => {
-          if (isOk && !isDone) {
-            isDone = true;
-            onDone();
-          }
-        })
-        .catch((error: unknown) => {
-          this.#fail(error);
-        });
-      this.queue.after(RETRY_MS, attempt);
-    };
-    attempt();
+  /** Someone who believes to lead; there may be several, or none. */
+  anyLeader(): SimManager | undefined {
+    const leading = this.hosts
+      .filter(({ manager }) => !manager.process.isPaused)
+      .map(({ manager }) => manager.plane)
+      .filter((plane) => plane?.isLeading === true);
+    return leading.length === 0 ? undefined : this.random.pick(leading);
   }
 
   /** Faults end; then everything has to come to be as the users want it, and nothing may be left over. */
@@ -450,18 +437,16 @@ export class SwarmWorld {
       if (!agent.process.isUp) {
         agent.start();
       }
-      if (manager !== undefined) {
-        manager.member.disk.unflip();
-        manager.member.calm();
-        if (!manager.member.isUp) {
-          manager.member.start();
-        }
-        manager.member.resume();
+      manager.member?.disk.unflip();
+      manager.member?.calm();
+      if (manager.isWanted && !manager.process.isUp) {
+        manager.start();
       }
+      manager.resume();
     }
     const startedMs = this.queue.nowMs;
     const mending = { isDone: false };
-    this.#insist(mendAll, () => {
+    this.requests.insist(mendAll, () => {
       mending.isDone = true;
     });
     const deadlineMs = startedMs + this.scenario.livenessMs;
