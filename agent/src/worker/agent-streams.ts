@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
 
 import { SwarmError, errorMessage, toErrorRecord } from '@skep/kernel';
-import type { AgentMessage, StreamOpen, StreamPart } from '@skep/wire';
+import type { AgentMessage, LogLine, StreamOpen, StreamPart } from '@skep/wire';
 
 import type { ContainerStats, LogRecord } from '../engine/container-api.ts';
 import type { EngineApi } from '../engine/engine-api.ts';
 import type { StartedExec } from '../engine/exec-api.ts';
+import { LineJoiner } from './line-joiner.ts';
 
 /** Must be what the managers' side has: bytes that may be on their way without having been taken. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -13,6 +14,8 @@ const LINE_OVERHEAD_BYTES = 100;
 const CREDIT_STEP_BYTES = WINDOW_BYTES / 4;
 const LINES_PER_PART = 500;
 const LINES_HOLD_MS = 20;
+/** A line that has begun is shown as far as it came when nothing more comes for this long. */
+const UNENDED_HOLD_MS = 500;
 const DATA_PART_BYTES = 64 * 1024;
 const STREAMS_MAX = 1_000;
 const SHELLS = ['bash', 'ash', 'sh'] as const;
@@ -165,13 +168,16 @@ export class AgentStreams {
       signal: stream.abort.signal,
     });
     const batch = new LineBatch(stream);
-    for await (const record of records) {
-      if (stream.abort.signal.aborted) {
-        return;
+    try {
+      for await (const record of records) {
+        if (stream.abort.signal.aborted) {
+          return;
+        }
+        await batch.add(record);
       }
-      await batch.add(record);
+    } finally {
+      await batch.end();
     }
-    await batch.flush();
   }
 
   async #serveStats(stream: OpenStream, open: Extract<StreamOpen, { kind: 'stats' }>): Promise<void> {
@@ -264,28 +270,52 @@ export class AgentStreams {
 /** Lines that go together: until there are many, or some time has passed. */
 class LineBatch {
   readonly #stream: OpenStream;
-  #lines: NonNullable<StreamPart['lines']> = [];
+  readonly #joiner = new LineJoiner();
+  #lines: LogLine[] = [];
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
+  #unendedTimer: NodeJS.Timeout | undefined;
 
   constructor(stream: OpenStream) {
     this.#stream = stream;
   }
 
   async add(record: LogRecord): Promise<void> {
-    const text = record.data.toString('utf8').replace(/\n$/, '');
-    this.#lines.push({ tsNs: nanoseconds(record.timestamp), stream: record.stream, text });
-    this.#bytes += text.length + LINE_OVERHEAD_BYTES;
+    clearTimeout(this.#unendedTimer);
+    const line = this.#joiner.add(record);
+    if (line !== undefined) {
+      this.#put(line);
+    }
+    if (this.#joiner.isInLine) {
+      // A prompt waits for its reader.
+      this.#unendedTimer = setTimeout(() => {
+        void this.end();
+      }, UNENDED_HOLD_MS);
+    }
     if (this.#lines.length >= LINES_PER_PART || this.#bytes >= DATA_PART_BYTES) {
-      await this.flush();
-    } else {
+      await this.#flush();
+    } else if (this.#lines.length > 0) {
       this.#timer ??= setTimeout(() => {
-        void this.flush();
+        void this.#flush();
       }, LINES_HOLD_MS);
     }
   }
 
-  async flush(): Promise<void> {
+  /** Sends everything, lines that have not ended too. */
+  async end(): Promise<void> {
+    clearTimeout(this.#unendedTimer);
+    for (const line of this.#joiner.flush()) {
+      this.#put(line);
+    }
+    await this.#flush();
+  }
+
+  #put(line: LogLine): void {
+    this.#lines.push(line);
+    this.#bytes += line.text.length + LINE_OVERHEAD_BYTES;
+  }
+
+  async #flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#lines.length > 0) {
@@ -296,16 +326,6 @@ class LineBatch {
       await this.#stream.write({ lines }, bytes);
     }
   }
-}
-
-/** RFC 3339 with up to nine digits of fraction as nanoseconds since the epoch. */
-export function nanoseconds(timestamp: string): string {
-  const match = /^(.*?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(timestamp);
-  const seconds = Math.floor(Date.parse(`${match?.[1] ?? ''}${match?.[3] ?? ''}`) / 1000);
-  if (Number.isNaN(seconds)) {
-    return '0';
-  }
-  return `${String(seconds)}${(match?.[2] ?? '').padEnd(9, '0')}`;
 }
 
 async function pump(
