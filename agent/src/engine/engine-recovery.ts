@@ -7,6 +7,7 @@ import { teardown } from './container-starter.ts';
 import type { EngineContext } from './engine-context.ts';
 import { startsWithEngine } from './restart-decision.ts';
 import { isMounted } from './rootfs.ts';
+import { endCutOffStart } from './runtime/cut-off-start.ts';
 import { deleteContainer, processStartTicks } from './runtime/oci-runtime.ts';
 import { unmount } from './runtime/system-calls.ts';
 
@@ -63,6 +64,8 @@ async function observe(context: EngineContext, entry: ContainerEntry): Promise<v
     return;
   }
   if (found === 'waiting' || existsSync(bundle)) {
+    // Whoever still makes it must not go on while it is unmade.
+    await endCutOffStart(bundle);
     context.log.info({ containerId: record.id }, 'a start that was cut off was undone');
   }
   await teardown(context, entry);
@@ -129,6 +132,11 @@ function restartAtOpen(lifecycle: ContainerLifecycle, entry: ContainerEntry, was
 async function removeLeftovers(context: EngineContext): Promise<void> {
   const { paths, runtimes } = context;
   const isOwned = (id: string): boolean => context.containers.find(id) !== undefined;
+  for (const id of await readdir(paths.bundles)) {
+    if (!isOwned(id)) {
+      await endCutOffStart(join(paths.bundles, id));
+    }
+  }
   for (const runtime of runtimes.values()) {
     for (const id of await readdir(runtime.stateRoot)) {
       if (/^[0-9a-f]{64}$/.test(id) && !isOwned(id)) {
