@@ -131,44 +131,33 @@ function restartAtOpen(lifecycle: ContainerLifecycle, entry: ContainerEntry, was
 /** Removes mounts, bundles, runtime states and directories that no container owns. */
 async function removeLeftovers(context: EngineContext): Promise<void> {
   const { paths, runtimes } = context;
-  const isOwned = (id: string): boolean => context.containers.find(id) !== undefined;
-  for (const id of await readdir(paths.bundles)) {
-    if (!isOwned(id)) {
-      await endCutOffStart(join(paths.bundles, id));
-    }
+  const unowned = async (folder: string): Promise<string[]> =>
+    (await readdir(folder)).filter((id) => context.containers.find(id) === undefined);
+  for (const id of await unowned(paths.bundles)) {
+    await endCutOffStart(join(paths.bundles, id));
   }
   for (const runtime of runtimes.values()) {
-    for (const id of await readdir(runtime.stateRoot)) {
-      if (/^[0-9a-f]{64}$/.test(id) && !isOwned(id)) {
-        await deleteContainer(runtime, id).catch((err: unknown) => {
-          context.log.warn({ err, containerId: id }, 'a leftover of the runtime stays');
-        });
-      }
+    for (const id of (await unowned(runtime.stateRoot)).filter((name) => /^[0-9a-f]{64}$/.test(name))) {
+      await deleteContainer(runtime, id).catch((err: unknown) => {
+        context.log.warn({ err, containerId: id }, 'a leftover of the runtime stays');
+      });
     }
   }
-  for (const id of await readdir(paths.bundles)) {
-    if (!isOwned(id)) {
-      unmount(join(paths.bundles, id, 'shm'));
-      await rm(join(paths.bundles, id), { recursive: true, force: true });
-    }
+  for (const id of await unowned(paths.bundles)) {
+    unmount(join(paths.bundles, id, 'shm'));
+    await rm(join(paths.bundles, id), { recursive: true, force: true });
   }
-  for (const id of await readdir(paths.containers)) {
-    if (!isOwned(id)) {
-      if (isMounted(paths.container(id).merged)) {
-        unmount(paths.container(id).merged);
-      }
-      await rm(join(paths.containers, id), { recursive: true, force: true });
+  for (const id of await unowned(paths.containers)) {
+    if (isMounted(paths.container(id).merged)) {
+      unmount(paths.container(id).merged);
     }
+    await rm(join(paths.containers, id), { recursive: true, force: true });
   }
-  for (const id of await readdir(paths.exits)) {
-    if (!isOwned(id)) {
-      await context.exits.forget(id);
-    }
+  for (const id of await unowned(paths.exits)) {
+    await context.exits.forget(id);
   }
-  for (const id of await readdir(paths.secrets)) {
-    if (!isOwned(id)) {
-      await rm(join(paths.secrets, id), { recursive: true, force: true });
-    }
+  for (const id of await unowned(paths.secrets)) {
+    await rm(join(paths.secrets, id), { recursive: true, force: true });
   }
   for (const id of await readdir(paths.execs)) {
     await rm(join(paths.execs, id), { recursive: true, force: true });

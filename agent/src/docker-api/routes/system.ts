@@ -14,6 +14,7 @@ import {
 import { isSwarmError } from '@skep/kernel';
 
 import type { EngineEvent } from '../../engine/engine-api.ts';
+import { callAt } from '../call-at.ts';
 import type { DockerApiContext } from '../context.ts';
 import { eventToJsonLine, matchesEvent } from '../convert/event-json.ts';
 import { infoToDocker } from '../convert/info-json.ts';
@@ -192,13 +193,19 @@ async function events({ engine }: DockerApiContext, exchange: Exchange): Promise
     sinceMs === undefined && untilMs === undefined ? [] : [...engine.events.recent()];
   let wake = (): void => undefined;
   let isOverrun = false;
+  let isOver = false;
   const isEnded = (): boolean => exchange.signal.aborted || isOverrun;
   const unsubscribe = engine.events.subscribe((event) => {
     isOverrun ||= pending.length >= EVENTS_PENDING_MAX;
     pending.push(event);
     wake();
   });
-  const end = untilMs === undefined ? undefined : setTimeout(() => wake(), Math.max(0, untilMs - Date.now()));
+  const endAt = (atMs: number): (() => void) =>
+    callAt(atMs, () => {
+      isOver = true;
+      wake();
+    });
+  const cancelEnd = untilMs === undefined ? undefined : endAt(untilMs);
   const onAbort = (): void => wake();
   exchange.signal.addEventListener('abort', onAbort);
   const stream = exchange.startStream('application/json');
@@ -209,7 +216,7 @@ async function events({ engine }: DockerApiContext, exchange: Exchange): Promise
           return;
         }
       }
-      if (untilMs !== undefined && Date.now() >= untilMs) {
+      if (isOver) {
         break;
       }
       if (pending.length === 0) {
@@ -220,7 +227,7 @@ async function events({ engine }: DockerApiContext, exchange: Exchange): Promise
     }
   } finally {
     unsubscribe();
-    clearTimeout(end);
+    cancelEnd?.();
     exchange.signal.removeEventListener('abort', onAbort);
     stream.end();
   }

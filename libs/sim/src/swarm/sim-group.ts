@@ -5,7 +5,7 @@ import {
   type MembershipRequest,
   type RaftStatus,
 } from '@skep/controlplane/parts';
-import { SwarmError } from '@skep/kernel';
+import { SwarmError, errorMessage } from '@skep/kernel';
 import type { Member, RaftNode } from '@skep/raft';
 
 import type { SimProcess } from '../sim-process.ts';
@@ -93,7 +93,7 @@ export class SimGroup {
         if (error === undefined) {
           resolve();
         } else {
-          reject(error as Error);
+          reject(error instanceof Error ? error : new SwarmError('internal', errorMessage(error)));
         }
       });
     });
