@@ -193,7 +193,7 @@ async function events({ engine }: DockerApiContext, exchange: Exchange): Promise
     sinceMs === undefined && untilMs === undefined ? [] : [...engine.events.recent()];
   let wake = (): void => undefined;
   let isOverrun = false;
-  let isOver = false;
+  const end = { isReached: false };
   const isEnded = (): boolean => exchange.signal.aborted || isOverrun;
   const unsubscribe = engine.events.subscribe((event) => {
     isOverrun ||= pending.length >= EVENTS_PENDING_MAX;
@@ -202,7 +202,7 @@ async function events({ engine }: DockerApiContext, exchange: Exchange): Promise
   });
   const endAt = (atMs: number): (() => void) =>
     callAt(atMs, () => {
-      isOver = true;
+      end.isReached = true;
       wake();
     });
   const cancelEnd = untilMs === undefined ? undefined : endAt(untilMs);
@@ -216,7 +216,7 @@ async function events({ engine }: DockerApiContext, exchange: Exchange): Promise
           return;
         }
       }
-      if (isOver) {
+      if (end.isReached) {
         break;
       }
       if (pending.length === 0) {
