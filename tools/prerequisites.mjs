@@ -28,11 +28,27 @@ const TESTS = {
   curl: 'curl',
   jq: 'jq',
   skopeo: 'skopeo',
+  openssl: 'openssl',
   runc: 'runc',
   'docker-compose': 'docker-compose',
 };
 
-const PROFILES = { runtime: RUNTIME, lab: { ...RUNTIME, ...LAB }, tests: { ...RUNTIME, ...TESTS } };
+/** What makes and runs a virtual machine. */
+const VM = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  mmdebstrap: 'mmdebstrap',
+  mke2fs: 'e2fsprogs',
+  setpriv: 'util-linux',
+  tar: 'tar',
+  '/usr/share/keyrings/debian-archive-keyring.gpg': 'debian-archive-keyring',
+};
+
+const PROFILES = {
+  runtime: RUNTIME,
+  lab: { ...RUNTIME, ...LAB },
+  tests: { ...RUNTIME, ...TESTS },
+  vm: VM,
+};
 
 /** A condition that stops everything, in one sentence. */
 export class Obstacle extends Error {}
@@ -101,7 +117,7 @@ export function checkNetworking() {
   }
 }
 
-/** Installs what a profile (`runtime`, `lab`, `tests`) lacks. Says so through `say`; throws an {@link Obstacle} when it cannot. */
+/** Installs what a profile (`runtime`, `lab`, `tests`, `vm`) lacks. Says so through `say`; throws an {@link Obstacle} when it cannot. */
 export function installMissing(profile, say) {
   const missing = [
     ...new Set(
@@ -135,7 +151,11 @@ export function installMissing(profile, say) {
   }
 }
 
+/** `program` is a name on the PATH, or the path of a file. */
 function isInstalled(program) {
+  if (program.startsWith('/')) {
+    return existsSync(program);
+  }
   return (process.env.PATH ?? '')
     .split(':')
     .concat('/usr/sbin', '/sbin')

@@ -7,6 +7,8 @@ import { formatPlatform, platformDistance, type Platform } from './platform.ts';
 /** Layers and manifests beyond these counts are refused (overlayfs and good sense set the limit). */
 const LAYERS_MAX = 127;
 const INDEX_ENTRIES_MAX = 1000;
+/** So many indexes may lie between a name and the image it means. */
+export const INDEX_DEPTH_MAX = 3;
 
 const digestSchema = z.string().refine((text) => isDigest(text), 'not a digest');
 

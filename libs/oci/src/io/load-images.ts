@@ -5,7 +5,8 @@ import { SwarmError } from '@skep/kernel';
 import { z } from 'zod';
 import type { Digest } from '../core/digest.ts';
 import { cleanEntryPath } from '../core/layer-entry.ts';
-import { choosePlatform, parseManifest, type ImageIndex } from '../core/manifest.ts';
+import { nameInLayout } from '../core/layout-name.ts';
+import { INDEX_DEPTH_MAX, choosePlatform, parseManifest } from '../core/manifest.ts';
 import { MEDIA_TYPES } from '../core/media-types.ts';
 import type { Platform } from '../core/platform.ts';
 import { formatReference, parseReference } from '../core/reference.ts';
@@ -175,7 +176,7 @@ async function loadOciLayout(request: LoadRequest, source: ArchiveDirectory): Pr
   }
   const loaded: LoadedImage[] = [];
   for (const descriptor of index.value.manifests) {
-    const name = descriptor.annotations?.['io.containerd.image.name'];
+    const name = nameInLayout(descriptor.annotations);
     const manifest = await readLayoutManifest(source, descriptor.digest, request.platform);
     const configBytes = await source.readDocument(layoutPath(manifest.config.digest));
     if (configBytes === undefined) {
@@ -199,7 +200,7 @@ async function readLayoutManifest(
   platform: Platform,
 ): Promise<{ config: { digest: Digest }; layers: readonly { digest: Digest }[] }> {
   let current = digest;
-  for (;;) {
+  for (let depth = 0; depth <= INDEX_DEPTH_MAX; depth += 1) {
     const bytes = await source.readDocument(layoutPath(current));
     const parsed = bytes === undefined ? undefined : parseManifest(bytes);
     if (parsed === undefined) {
@@ -211,19 +212,13 @@ async function readLayoutManifest(
     if (parsed.value.kind === 'manifest') {
       return parsed.value;
     }
-    current = chosenDigest(parsed.value, platform, current);
+    const chosen = choosePlatform(parsed.value, platform);
+    if (!chosen.ok) {
+      throw chosen.error;
+    }
+    current = chosen.value.digest;
   }
-}
-
-function chosenDigest(index: ImageIndex, platform: Platform, self: Digest): Digest {
-  const chosen = choosePlatform(index, platform);
-  if (!chosen.ok) {
-    throw chosen.error;
-  }
-  if (chosen.value.digest === self) {
-    throw new SwarmError('invalid_argument', 'an index in the archive names itself');
-  }
-  return chosen.value.digest;
+  throw new SwarmError('invalid_argument', 'the indexes in the archive are nested too deeply, or in circles');
 }
 
 function layoutPath(digest: Digest): string {

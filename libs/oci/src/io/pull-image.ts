@@ -1,7 +1,13 @@
 import { SwarmError, isSwarmError } from '@skep/kernel';
 import { shortDigest, type Digest } from '../core/digest.ts';
 import { parseImageConfig } from '../core/image-config.ts';
-import { choosePlatform, parseManifest, type Descriptor, type ImageManifest } from '../core/manifest.ts';
+import {
+  INDEX_DEPTH_MAX,
+  choosePlatform,
+  parseManifest,
+  type Descriptor,
+  type ImageManifest,
+} from '../core/manifest.ts';
 import type { Platform } from '../core/platform.ts';
 import { formatReference, repositoryName, type ImageReference } from '../core/reference.ts';
 import type { ImageStore, StoredImage } from './image-store.ts';
@@ -11,7 +17,6 @@ import type { RegistryClient } from './registry-client.ts';
 const DOWNLOADS_MAX = 4;
 const ATTEMPTS_MAX = 6;
 const RETRY_DELAY_MS = 500;
-const INDEX_DEPTH_MAX = 3;
 
 /** One line of progress, in the words of `docker pull`. `id` is a short layer digest or empty. */
 export interface PullProgress {

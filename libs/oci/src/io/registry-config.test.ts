@@ -1,5 +1,6 @@
+import { rootCertificates } from 'node:tls';
 import { expect, test } from 'vitest';
-import { isInsecureRegistry } from './registry-config.ts';
+import { isInsecureRegistry, trustedAuthorities } from './registry-config.ts';
 
 test.each([
   ['localhost:5000', [], true],
@@ -14,4 +15,13 @@ test.each([
   ['docker.io', ['10.0.0.0/8'], false],
 ])('%s with %j', (domain, insecure, expected) => {
   expect(isInsecureRegistry(domain, insecure)).toBe(expected);
+});
+
+test('an authority of its own is believed beside the public ones, for its registry alone', () => {
+  const config = { certificateAuthorities: { 'registry.lan:5000': 'PEM' } };
+  const trusted = trustedAuthorities('registry.lan:5000', config);
+  expect(trusted).toContain('PEM');
+  expect(trusted).toEqual(expect.arrayContaining(rootCertificates.slice(0, 5)));
+  expect(trustedAuthorities('registry.lan:5001', config)).toBeUndefined();
+  expect(trustedAuthorities('constructor', config)).toBeUndefined();
 });

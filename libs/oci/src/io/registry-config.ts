@@ -1,4 +1,5 @@
 import { isIP, BlockList } from 'node:net';
+import { rootCertificates } from 'node:tls';
 import { DEFAULT_DOMAIN } from '../core/reference.ts';
 
 /** How registries are to be reached. */
@@ -7,7 +8,7 @@ export interface RegistryConfig {
   readonly insecureRegistries?: readonly string[];
   /** Registry domain -> base URLs that are asked first, in order. */
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
-  /** Registry domain -> further certificate authorities in PEM. */
+  /** Domain of a registry, or host of a mirror -> further certificate authorities in PEM. */
   readonly certificateAuthorities?: Readonly<Record<string, string>>;
 }
 
@@ -32,6 +33,18 @@ export function isInsecureRegistry(domain: string, insecure: readonly string[]):
     }
   }
   return list.check(host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/**
+ * Certificate authorities for a registry or mirror: its own beside the public ones, because it may send us on to a
+ * storage that has a public certificate. Undefined: the public ones alone.
+ */
+export function trustedAuthorities(
+  host: string,
+  { certificateAuthorities = {} }: RegistryConfig,
+): readonly string[] | undefined {
+  const own = Object.hasOwn(certificateAuthorities, host) ? certificateAuthorities[host] : undefined;
+  return own === undefined ? undefined : [...rootCertificates, own];
 }
 
 /** The host that serves a domain: Docker Hub's API lives under another name. */

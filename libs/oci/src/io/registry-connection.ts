@@ -2,7 +2,12 @@ import type { Readable } from 'node:stream';
 import { SwarmError, errorMessage } from '@skep/kernel';
 import { Agent, request, type Dispatcher } from 'undici';
 import { RegistryAuthenticator, type Credentials } from './registry-auth.ts';
-import { isInsecureRegistry, registryHost, type RegistryConfig } from './registry-config.ts';
+import {
+  isInsecureRegistry,
+  registryHost,
+  trustedAuthorities,
+  type RegistryConfig,
+} from './registry-config.ts';
 
 const REDIRECTS_MAX = 5;
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -42,8 +47,10 @@ export class RegistryConnection {
   /** `base` is a mirror's URL; absent: the registry of `domain` itself. */
   constructor(domain: string, config: RegistryConfig, credentials: Credentials, base?: string) {
     this.domain = domain;
-    this.#isInsecure = base === undefined && isInsecureRegistry(domain, config.insecureRegistries ?? []);
-    const ca = config.certificateAuthorities?.[domain];
+    // A mirror is believed by its own name, not by that of the registry it stands for.
+    const host = base === undefined ? domain : new URL(base).host;
+    this.#isInsecure = isInsecureRegistry(host, config.insecureRegistries ?? []);
+    const ca = trustedAuthorities(host, config);
     this.#agent = new Agent({
       connections: 8,
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -51,7 +58,7 @@ export class RegistryConnection {
       connect: {
         timeout: CONNECT_TIMEOUT_MS,
         ...(this.#isInsecure ? { rejectUnauthorized: false } : {}),
-        ...(ca === undefined ? {} : { ca }),
+        ...(ca === undefined ? {} : { ca: [...ca] }),
       },
     });
     this.#authenticator = new RegistryAuthenticator(credentials, (ask) => this.#fetchToken(ask));

@@ -16,6 +16,15 @@ export interface RegistryProcessOptions {
   readonly port?: number;
   /** Path of an htpasswd file (bcrypt) for basic authentication. */
   readonly htpasswdFile?: string;
+  /** Certificate and key in PEM: HTTPS instead of HTTP. */
+  readonly tls?: { readonly certificateFile: string; readonly keyFile: string };
+  /** Tokens are asked for, from a service that signs them with the key of this certificate. */
+  readonly token?: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly certificateFile: string;
+  };
   /** The program and its arguments in front of the configuration, such as `nsenter` for a network namespace. */
   readonly command?: readonly string[];
 }
@@ -54,10 +63,7 @@ export async function startRegistry(options: RegistryProcessOptions): Promise<Re
 }
 
 function renderConfig(options: RegistryProcessOptions, domain: string): string {
-  const auth =
-    options.htpasswdFile === undefined
-      ? ''
-      : `auth:\n  htpasswd:\n    realm: skep-test\n    path: ${options.htpasswdFile}\n`;
+  const { tls } = options;
   return [
     'version: 0.1',
     'log:',
@@ -71,10 +77,31 @@ function renderConfig(options: RegistryProcessOptions, domain: string): string {
     `    rootdirectory: ${join(options.directory, 'data')}`,
     'http:',
     `  addr: ${domain}`,
-    auth,
+    ...(tls === undefined
+      ? []
+      : ['  tls:', `    certificate: ${tls.certificateFile}`, `    key: ${tls.keyFile}`]),
+    ...renderAuthentication(options),
+    '',
   ].join('\n');
 }
 
+function renderAuthentication({ htpasswdFile, token }: RegistryProcessOptions): string[] {
+  if (htpasswdFile !== undefined) {
+    return ['auth:', '  htpasswd:', '    realm: skep-test', `    path: ${htpasswdFile}`];
+  }
+  return token === undefined
+    ? []
+    : [
+        'auth:',
+        '  token:',
+        `    realm: ${token.realm}`,
+        `    service: ${token.service}`,
+        `    issuer: ${token.issuer}`,
+        `    rootcertbundle: ${token.certificateFile}`,
+      ];
+}
+
+/** Whether anybody answers, however: a server that wants TLS says so in plain words. */
 async function answers(domain: string): Promise<boolean> {
   try {
     const response = await request(`http://${domain}/v2/`);
