@@ -27,9 +27,30 @@ describe('readCommandLine', () => {
     [['--hostname=-x'], 'must be a host name'],
     [['--label=novalue'], 'must be KEY=VALUE'],
     [['--parallel-starts=0'], '--parallel-starts'],
+    [['--registry-mirror=mirror.lan'], '--registry-mirror ["mirror.lan"]: must be URL or DOMAIN=URL'],
+    [['--registry-mirror=https://mirror.lan/path'], 'the URL without a path'],
+    [['--registry-mirror=https://me:secret@mirror.lan'], 'the URL without a path'],
+    [['--registry-certs=certs'], '--registry-certs "certs": must be an absolute path'],
     [['--nonsense'], '--nonsense'],
   ])('%j is refused by name', (args, message) => {
     expect(() => readCommandLine(args)).toThrow(message);
+  });
+
+  test('mirrors are of Docker Hub unless they name another registry', () => {
+    const mirrors = [
+      'https://first.lan',
+      'registry.lan:5000=http://10.0.0.1:80/',
+      'https://second.lan:5000/',
+    ];
+    expect(readCommandLine(mirrors.map((text) => `--registry-mirror=${text}`))).toMatchObject({
+      config: {
+        registryMirrors: {
+          'docker.io': ['https://first.lan', 'https://second.lan:5000'],
+          'registry.lan:5000': ['http://10.0.0.1:80'],
+        },
+        registryCertificates: '/etc/docker/certs.d',
+      },
+    });
   });
 
   test('help and version come first', () => {

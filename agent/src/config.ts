@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 
 import { SwarmError, errorMessage } from '@skep/kernel';
+import { DEFAULT_DOMAIN } from '@skep/oci';
 
 /** Build shown to clients; the release build replaces it. */
 export const PRODUCT_VERSION = process.env['SKEP_BUILD'] ?? '0.1.0';
@@ -25,6 +26,8 @@ const OPTIONS = {
   'no-database': { type: 'boolean' },
   'socket-group': { type: 'string' },
   'insecure-registry': { type: 'string', multiple: true },
+  'registry-mirror': { type: 'string', multiple: true },
+  'registry-certs': { type: 'string' },
   dns: { type: 'string', multiple: true },
   label: { type: 'string', multiple: true },
   'parallel-starts': { type: 'string' },
@@ -50,6 +53,8 @@ export const USAGE = `swarmd: container engine and swarm agent of one host (runs
   --database-url URL         external PostgreSQL of the history; --no-database: none
   --socket-group NAME        group that may use the sockets (skep, when there is one)
   --insecure-registry HOST   registry without TLS (repeat)
+  --registry-mirror URL      asked before Docker Hub; DOMAIN=URL: before another registry (repeat)
+  --registry-certs DIR       authorities of registries: DIR/<host:port>/*.crt (/etc/docker/certs.d)
   --dns IP                   resolver for containers instead of the host's (repeat)
   --label KEY=VALUE          label of this engine (repeat)
   --parallel-starts N        containers started at one time (6)
@@ -60,6 +65,7 @@ const HostPort = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^:[\]]*):\d{1,5}$/, 'must be HOST:PORT')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'port is over 65535');
+const MIRROR = /^(?:([a-zA-Z0-9.:[\]-]+)=)?(https?:\/\/[^/?#@=\s]+)\/?$/;
 const AbsolutePath = z.string().regex(/^\//, 'must be an absolute path');
 
 const Flags = z.strictObject({
@@ -81,6 +87,10 @@ const Flags = z.strictObject({
   'no-database': z.boolean().optional(),
   'socket-group': z.string().optional(),
   'insecure-registry': z.array(z.string()).default([]),
+  'registry-mirror': z
+    .array(z.string().regex(MIRROR, 'must be URL or DOMAIN=URL, the URL without a path'))
+    .default([]),
+  'registry-certs': AbsolutePath.default('/etc/docker/certs.d'),
   dns: z.array(z.union([z.ipv4(), z.ipv6()])).default([]),
   label: z.array(z.string().regex(/^[^=]+=/, 'must be KEY=VALUE')).default([]),
   'parallel-starts': z.coerce.number().int().min(1).max(64).default(6),
@@ -106,6 +116,9 @@ export interface AgentConfig {
   readonly hasDatabase: boolean;
   readonly socketGroup: string | undefined;
   readonly insecureRegistries: readonly string[];
+  /** Registry domain -> URLs that are asked first, in order. */
+  readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
+  readonly registryCertificates: string;
   readonly dns: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly parallelStarts: number;
@@ -143,6 +156,15 @@ function parseLabels(pairs: readonly string[]): Record<string, string> {
   );
 }
 
+function parseMirrors(texts: readonly string[]): Record<string, string[]> {
+  const mirrors: Record<string, string[]> = {};
+  for (const text of texts) {
+    const [, domain = DEFAULT_DOMAIN, url = ''] = MIRROR.exec(text) ?? [];
+    (mirrors[domain] ??= []).push(url);
+  }
+  return mirrors;
+}
+
 /** Reads the command line. @throws SwarmError `invalid_argument` naming the flag that is wrong. */
 export function readCommandLine(args: readonly string[]): CommandLine {
   const flags = parseFlags(args);
@@ -170,6 +192,8 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       hasDatabase: flags['no-database'] !== true,
       socketGroup: flags['socket-group'],
       insecureRegistries: flags['insecure-registry'],
+      registryMirrors: parseMirrors(flags['registry-mirror']),
+      registryCertificates: flags['registry-certs'],
       dns: flags.dns,
       labels: parseLabels(flags.label),
       parallelStarts: flags['parallel-starts'],

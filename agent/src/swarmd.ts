@@ -74,7 +74,11 @@ export class Swarmd {
       runRoot,
       cgroupParent: this.#config.cgroupParent,
       networks: networks.provider,
-      registries: { insecureRegistries: this.#config.insecureRegistries },
+      registries: {
+        insecureRegistries: this.#config.insecureRegistries,
+        mirrors: this.#config.registryMirrors,
+        certificateDirectory: this.#config.registryCertificates,
+      },
       log: this.#log.child({ component: 'engine' }),
     });
     this.#engine = engine;

@@ -48,6 +48,8 @@ export interface EngineInfo {
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly insecureRegistries: readonly string[];
+  /** Of Docker Hub, as URLs. */
+  readonly registryMirrors: readonly string[];
   readonly seccompIsAvailable: boolean;
 }
 

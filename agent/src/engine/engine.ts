@@ -5,7 +5,13 @@ import { readdir } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { pino, type Logger } from 'pino';
 import { SwarmError, newObjectId, parseBytes } from '@skep/kernel';
-import { ArchivePool, ImageStore, platformFromNodeArch, type RegistryConfig } from '@skep/oci';
+import {
+  ArchivePool,
+  DEFAULT_DOMAIN,
+  ImageStore,
+  platformFromNodeArch,
+  type RegistryConfig,
+} from '@skep/oci';
 import { LocalVolumes, directoryBytes } from '../volume/local-volumes.ts';
 import { BuilderStorage } from './build/builder-storage.ts';
 import { ImageBuilds } from './build/image-builds.ts';
@@ -228,6 +234,7 @@ export class Engine implements EngineApi {
       cpus: cpus().length,
       memoryBytes: totalmem(),
       insecureRegistries: ['127.0.0.0/8', ...(this.#registries.insecureRegistries ?? [])],
+      registryMirrors: this.#registries.mirrors?.[DEFAULT_DOMAIN] ?? [],
       seccompIsAvailable: this.#context.seccompIsAvailable,
     });
   }

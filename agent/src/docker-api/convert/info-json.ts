@@ -94,9 +94,10 @@ function limitsOf(): Readonly<Record<string, boolean>> {
 }
 
 function registryConfigOf(host: EngineInfo): Readonly<Record<string, unknown>> {
+  const mirrors = host.registryMirrors.map((url) => `${url}/`);
   const registry = (name: string, isSecure: boolean): object => ({
     Name: name,
-    Mirrors: [],
+    Mirrors: name === 'docker.io' ? mirrors : [],
     Secure: isSecure,
     Official: name === 'docker.io',
   });
@@ -106,6 +107,6 @@ function registryConfigOf(host: EngineInfo): Readonly<Record<string, unknown>> {
       'docker.io': registry('docker.io', true),
       ...Object.fromEntries(host.insecureRegistries.map((name) => [name, registry(name, false)])),
     },
-    Mirrors: null,
+    Mirrors: mirrors.length === 0 ? null : mirrors,
   };
 }

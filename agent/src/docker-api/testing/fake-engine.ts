@@ -383,6 +383,7 @@ export class FakeEngine implements EngineApi {
       cpus: 2,
       memoryBytes: 2e9,
       insecureRegistries: [],
+      registryMirrors: [],
       seccompIsAvailable: true,
     };
   }

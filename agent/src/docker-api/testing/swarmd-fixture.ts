@@ -47,19 +47,23 @@ export class SwarmdFixture {
   readonly root: string;
   readonly #holder: ChildProcess;
   readonly #cgroup: string;
+  readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor(root: string) {
+  private constructor(root: string, flags: readonly string[]) {
     this.root = root;
     this.#cgroup = `/${basename(root)}`;
+    this.#flags = flags;
     const script = `${NETWORK}; echo ready; exec cat`;
     this.#holder = spawn('unshare', ['--mount', '--net', '--', 'sh', '-c', script], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
   }
 
-  static async start(): Promise<SwarmdFixture> {
-    const fixture = new SwarmdFixture(await mkdtemp('/tmp/skep-dockerd-'));
+  /** `flags` are further arguments of swarmd, made from the folder of the fixture. */
+  static async start(flags: (root: string) => readonly string[] = () => []): Promise<SwarmdFixture> {
+    const root = await mkdtemp('/tmp/skep-dockerd-');
+    const fixture = new SwarmdFixture(root, flags(root));
     await new Promise((resolve, reject) => {
       fixture.#holder.stdout?.once('data', resolve);
       fixture.#holder.once('close', () => {
@@ -90,6 +94,7 @@ export class SwarmdFixture {
         `--cgroup-parent=${this.#cgroup}`,
         '--hostname=d1',
         '--log-level=warn',
+        ...this.#flags,
       ],
       { stdio: ['ignore', 'ignore', process.env['SKEP_TEST_LOG'] === undefined ? 'ignore' : 'inherit'] },
     );

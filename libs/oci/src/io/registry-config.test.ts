@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { expect, test } from 'vitest';
 import { isInsecureRegistry, trustedAuthorities } from './registry-config.ts';
@@ -24,4 +27,19 @@ test('an authority of its own is believed beside the public ones, for its regist
   expect(trusted).toEqual(expect.arrayContaining(rootCertificates.slice(0, 5)));
   expect(trustedAuthorities('registry.lan:5001', config)).toBeUndefined();
   expect(trustedAuthorities('constructor', config)).toBeUndefined();
+});
+
+test('authorities are read from a directory like that of Docker, each time anew', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'skep-certs-'));
+  try {
+    const config = { certificateDirectory: directory };
+    expect(trustedAuthorities('registry.lan:5000', config)).toBeUndefined();
+    mkdirSync(join(directory, 'registry.lan:5000'));
+    writeFileSync(join(directory, 'registry.lan:5000/ca.crt'), 'CA');
+    writeFileSync(join(directory, 'registry.lan:5000/client.key'), 'KEY');
+    expect(trustedAuthorities('registry.lan:5000', config)?.slice(rootCertificates.length)).toEqual(['CA']);
+    expect(trustedAuthorities('registry.lan', config)).toBeUndefined();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -1,4 +1,6 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { isIP, BlockList } from 'node:net';
+import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { DEFAULT_DOMAIN } from '../core/reference.ts';
 
@@ -10,6 +12,8 @@ export interface RegistryConfig {
   readonly mirrors?: Readonly<Record<string, readonly string[]>>;
   /** Domain of a registry, or host of a mirror -> further certificate authorities in PEM. */
   readonly certificateAuthorities?: Readonly<Record<string, string>>;
+  /** A directory with `<host:port>/*.crt`, as Docker has it: looked at anew for each conversation. */
+  readonly certificateDirectory?: string;
 }
 
 /** Whether a registry may be spoken to in plain HTTP or with an unverified certificate. */
@@ -39,12 +43,22 @@ export function isInsecureRegistry(domain: string, insecure: readonly string[]):
  * Certificate authorities for a registry or mirror: its own beside the public ones, because it may send us on to a
  * storage that has a public certificate. Undefined: the public ones alone.
  */
-export function trustedAuthorities(
-  host: string,
-  { certificateAuthorities = {} }: RegistryConfig,
-): readonly string[] | undefined {
-  const own = Object.hasOwn(certificateAuthorities, host) ? certificateAuthorities[host] : undefined;
-  return own === undefined ? undefined : [...rootCertificates, own];
+export function trustedAuthorities(host: string, config: RegistryConfig): readonly string[] | undefined {
+  const { certificateAuthorities = {}, certificateDirectory } = config;
+  const given = Object.hasOwn(certificateAuthorities, host) ? [certificateAuthorities[host] ?? ''] : [];
+  const kept = certificateDirectory === undefined ? [] : readAuthorities(join(certificateDirectory, host));
+  const own = [...given, ...kept];
+  return own.length === 0 ? undefined : [...rootCertificates, ...own];
+}
+
+function readAuthorities(directory: string): string[] {
+  if (!existsSync(directory)) {
+    return [];
+  }
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.crt'))
+    .sort()
+    .map((name) => readFileSync(join(directory, name), 'utf8'));
 }
 
 /** The host that serves a domain: Docker Hub's API lives under another name. */

@@ -1,15 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** A certificate authority of a test and one certificate for this host, all files in PEM. */
+/** A certificate authority of a test and one certificate for a server, all files in PEM. */
 export interface TestCertificates {
   readonly authorityFile: string;
   readonly certificateFile: string;
   readonly keyFile: string;
 }
 
-/** Makes them with openssl in a directory, under names that begin with `name`. */
-export function makeCertificates(directory: string, name: string): TestCertificates {
+/** Makes them with openssl in a directory, under names that begin with `name`; for the addresses that are given. */
+export function makeCertificates(
+  directory: string,
+  name: string,
+  addresses: readonly string[] = ['127.0.0.1', '0.0.0.0'],
+): TestCertificates {
   const path = (what: string): string => join(directory, `${name}-${what}`);
   const openssl = (...args: readonly string[]): void => {
     execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -21,7 +25,12 @@ export function makeCertificates(directory: string, name: string): TestCertifica
   );
   openssl(
     ...['req', '-x509', ...key, '-days', '2', '-subj', `/CN=${name}`],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1,IP:0.0.0.0', '-addext', 'basicConstraints=critical,CA:FALSE'],
+    ...[
+      '-addext',
+      `subjectAltName=${addresses.map((ip) => `IP:${ip}`).join()}`,
+      '-addext',
+      'basicConstraints=critical,CA:FALSE',
+    ],
     ...['-CA', path('authority.crt'), '-CAkey', path('authority.key')],
     ...['-keyout', path('server.key'), '-out', path('server.crt')],
   );
