@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { EngineFixture } from './testing/engine-fixture.ts';
 import { PROBE_COMMAND, parseProbe, probeImage, type IsolationTable } from './testing/isolation-probe.ts';
@@ -25,6 +25,10 @@ function protectionOf({ mounts }: IsolationTable): string[] {
     return isLocked ? `${target} locked` : MASKED.test(line) ? `${target} masked` : line;
   });
   return words.map((line) => line.replace(/^(\/sys\/fs\/cgroup .*noexec),.*/, '$1')).sort();
+}
+
+function nameOf(line: string): string {
+  return line.split(' ')[0] ?? '';
 }
 
 function difference(
@@ -148,10 +152,23 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
     const seen = parseProbe(output);
     expect(seen.status).toEqual(recorded.status);
     expect(seen.devices).toEqual(recorded.devices);
-    expect(seen.masks).toEqual(
-      recorded.masks.map((line) => line.replace(/^(\/proc\/interrupts) \d+/, '$1 0')),
+    // Which of these files there are depends on the kernel; of those that there are, nothing is to be read.
+    expect(seen.masks.filter((line) => !line.endsWith(' 0 0'))).toEqual([]);
+    expect(seen.masks.map(nameOf)).toEqual(
+      expect.arrayContaining(recorded.masks.map(nameOf).filter((path) => existsSync(path))),
     );
-    expect(protectionOf(seen)).toEqual([...protectionOf(recorded), '/proc/interrupts masked'].sort());
+    const protection = protectionOf(seen);
+    const isMask = (line: string): boolean => line.endsWith(' masked');
+    expect(protection.filter((line) => !isMask(line))).toEqual(
+      protectionOf(recorded).filter((line) => !isMask(line)),
+    );
+    expect(protection.filter(isMask)).toEqual(
+      expect.arrayContaining(
+        [...protectionOf(recorded).filter(isMask), '/proc/interrupts masked'].filter((line) =>
+          existsSync(nameOf(line)),
+        ),
+      ),
+    );
     expect(difference(seen.refusedCalls, recorded.refusedCalls)).toEqual(REFUSED_SINCE);
     expect(difference(recorded.refusedCalls, seen.refusedCalls)).toEqual(ALLOWED_SINCE);
   });

@@ -1,18 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Prng } from '@skep/kernel';
 import type { ContainerConfig } from './container-config.ts';
 import { EngineFixture, until } from './testing/engine-fixture.ts';
+import { EngineProcess, type EngineStep } from './testing/engine-process.ts';
 
 const none = { image: 'busybox', network: { mode: 'none' } } as const;
 
 let fixture: EngineFixture;
-let child: ChildProcess | undefined;
+let child: EngineProcess | undefined;
 
 beforeEach(async () => {
   fixture = await EngineFixture.create();
@@ -20,34 +17,18 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  child?.kill('SIGKILL');
+  await killChild();
   expect(await fixture.destroy()).toEqual([]);
 });
 
-/** Starts an engine of its own on the fixture's roots and answers its results line by line. */
-function startChild(steps: readonly { call: string; args: readonly unknown[] }[]): AsyncIterator<string> {
-  const program = fileURLToPath(new URL('testing/engine-child.ts', import.meta.url));
-  const roots = [`${fixture.root}/data`, `${fixture.root}/run`, fixture.cgroupParent];
-  child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', program, ...roots, JSON.stringify(steps)],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  if (child.stdout === null) {
-    throw new Error('the child has no output');
-  }
-  return createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+function startChild(steps: readonly EngineStep[]): EngineProcess {
+  child = new EngineProcess(fixture, steps);
+  return child;
 }
 
 async function killChild(): Promise<void> {
-  const doomed = child;
+  await child?.kill();
   child = undefined;
-  doomed?.kill('SIGKILL');
-  if (doomed !== undefined && doomed.exitCode === null && doomed.signalCode === null) {
-    await once(doomed, 'exit');
-  }
 }
 
 async function makeContainer(config: Omit<ContainerConfig, 'image'>): Promise<string> {
@@ -59,7 +40,7 @@ async function makeContainer(config: Omit<ContainerConfig, 'image'>): Promise<st
 test('a container outlives its engine and is adopted with its log', async () => {
   const id = await makeContainer({ cmd: ['sh', '-c', 'while :; do echo tick; sleep 0.1; done'] });
   const lines = startChild([{ call: 'containers.start', args: [id] }]);
-  expect((await lines.next()).value).toBe('true');
+  expect(await lines.next()).toBe('true');
   await killChild();
   const engine = await fixture.open();
   const { state } = await engine.containers.inspect(id);
@@ -78,7 +59,7 @@ test('a container outlives its engine and is adopted with its log', async () => 
 test('an end that happened meanwhile is reported with its exit code and time', async () => {
   const id = await makeContainer({ cmd: ['sh', '-c', 'sleep 0.5; echo bye; exit 42'] });
   const lines = startChild([{ call: 'containers.start', args: [id] }]);
-  await lines.next();
+  expect(await lines.next()).toBe('true');
   const { value } = await (async () => {
     await killChild();
     await delay(1200);
@@ -105,7 +86,7 @@ test('restart policies are honoured when the engine returns', async () => {
   await fixture.close();
   const lines = startChild(made.map(({ id }) => ({ call: 'containers.start', args: [id] })));
   for (let step = 0; step < 3; step += 1) {
-    await lines.next();
+    expect(await lines.next()).toBe('true');
   }
   await killChild();
   await delay(900);
@@ -133,8 +114,8 @@ test('what has ended for good while the engine was away stays ended', async () =
     { call: 'containers.start', args: [done.id] },
     { call: 'containers.inspect', args: [done.id] },
   ]);
-  await lines.next();
-  const { state: started } = JSON.parse(String((await lines.next()).value)) as { state: { pid: number } };
+  expect(await lines.next()).toBe('true');
+  const { state: started } = JSON.parse(await lines.next()) as { state: { pid: number } };
   await killChild();
   await until(() => !existsSync(`/proc/${String(started.pid)}`));
   const engine = await fixture.open();
@@ -165,7 +146,7 @@ test('a killed engine leaves nothing half done, whenever it is killed', async ()
     ]);
     const steps = prng.nextInt(7);
     for (let step = 0; step < steps; step += 1) {
-      await lines.next();
+      expect(await lines.next()).toBe('true');
     }
     await delay(prng.nextInt(60));
     await killChild();
