@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { basename, join } from 'node:path';
@@ -152,15 +152,25 @@ export class SwarmdFixture {
     return this.client('docker', args, options);
   }
 
+  /** Where clients find the daemon and their configuration. */
+  get environment(): NodeJS.ProcessEnv {
+    return {
+      ...process.env,
+      DOCKER_HOST: `unix://${this.socketPath}`,
+      DOCKER_CONFIG: join(this.root, 'cli'),
+    };
+  }
+
+  /** The process of swarmd itself. */
+  get pid(): number {
+    return Number.parseInt(readFileSync(join(this.root, 'run', 'swarmd.pid'), 'utf8'), 10);
+  }
+
   /** Runs any client of the Docker API, which finds the socket in DOCKER_HOST. */
   client(program: string, args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
     const child = spawn(program, args, {
       ...(options.directory === undefined ? {} : { cwd: options.directory }),
-      env: {
-        ...process.env,
-        DOCKER_HOST: `unix://${this.socketPath}`,
-        DOCKER_CONFIG: join(this.root, 'cli'),
-      },
+      env: this.environment,
       timeout: options.timeoutMs ?? 30_000,
       killSignal: 'SIGKILL',
     });
