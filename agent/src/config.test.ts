@@ -31,6 +31,7 @@ describe('readCommandLine', () => {
     [['--registry-mirror=https://mirror.lan/path'], 'the URL without a path'],
     [['--registry-mirror=https://me:secret@mirror.lan'], 'the URL without a path'],
     [['--registry-certs=certs'], '--registry-certs "certs": must be an absolute path'],
+    [['--userns-remap=a:b:c'], '--userns-remap "a:b:c": must be default, user[:group] or uid[:gid]'],
     [['--nonsense'], '--nonsense'],
   ])('%j is refused by name', (args, message) => {
     expect(() => readCommandLine(args)).toThrow(message);

@@ -31,6 +31,7 @@ const OPTIONS = {
   dns: { type: 'string', multiple: true },
   label: { type: 'string', multiple: true },
   'parallel-starts': { type: 'string' },
+  'userns-remap': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },
@@ -58,6 +59,7 @@ export const USAGE = `swarmd: container engine and swarm agent of one host (runs
   --dns IP                   resolver for containers instead of the host's (repeat)
   --label KEY=VALUE          label of this engine (repeat)
   --parallel-starts N        containers started at one time (6)
+  --userns-remap NAME        root of containers is a subordinate user of default, USER[:GROUP] or UID[:GID]
   --log-level LEVEL          debug, info, warn or error (info)
 `;
 
@@ -94,6 +96,10 @@ const Flags = z.strictObject({
   dns: z.array(z.union([z.ipv4(), z.ipv6()])).default([]),
   label: z.array(z.string().regex(/^[^=]+=/, 'must be KEY=VALUE')).default([]),
   'parallel-starts': z.coerce.number().int().min(1).max(64).default(6),
+  'userns-remap': z
+    .string()
+    .regex(/^[^:\s]+(:[^:\s]+)?$/, 'must be default, user[:group] or uid[:gid]')
+    .optional(),
   'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   help: z.boolean().optional(),
   version: z.boolean().optional(),
@@ -122,6 +128,8 @@ export interface AgentConfig {
   readonly dns: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly parallelStarts: number;
+  /** Whose subordinate ids containers get; undefined: they share the host's users. */
+  readonly usernsRemap: string | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -197,6 +205,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       dns: flags.dns,
       labels: parseLabels(flags.label),
       parallelStarts: flags['parallel-starts'],
+      usernsRemap: flags['userns-remap'],
       logLevel: flags['log-level'],
     },
   };

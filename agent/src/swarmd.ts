@@ -14,6 +14,7 @@ import { NetworkManager } from './network/network-manager.ts';
 import { ManagerProcess } from './supervise/manager-process.ts';
 import { ensureServiceUser, type ServiceUser } from './supervise/service-user.ts';
 import type { WorkerCallbacks } from './supervise/membership-parts.ts';
+import { readUserRemapping } from './supervise/user-remapping.ts';
 import { SwarmMembership } from './supervise/swarm-membership.ts';
 import { IdentityStore } from './worker/identity-store.ts';
 import { describeNode } from './worker/node-description.ts';
@@ -63,6 +64,8 @@ export class Swarmd {
       chmodSync(root, 0o755);
     }
     mkdirSync(paths.logDir, { recursive: true, mode: 0o755 });
+    const { usernsRemap } = this.#config;
+    const idMap = usernsRemap === undefined ? undefined : readUserRemapping(usernsRemap);
     const networks = await NetworkManager.open({
       stateDir: join(dataRoot, 'network'),
       runDir: join(runRoot, 'network'),
@@ -74,6 +77,7 @@ export class Swarmd {
       runRoot,
       cgroupParent: this.#config.cgroupParent,
       networks: networks.provider,
+      ...(idMap === undefined ? {} : { idMap }),
       registries: {
         insecureRegistries: this.#config.insecureRegistries,
         mirrors: this.#config.registryMirrors,
@@ -139,7 +143,7 @@ export class Swarmd {
     const user =
       config.managerBin === undefined
         ? undefined
-        : ensureServiceUser(config.managerUser ?? DEFAULT_MANAGER_USER);
+        : ensureServiceUser(config.managerUser ?? DEFAULT_MANAGER_USER, 'that the manager runs as');
     const identity = new IdentityStore(paths.nodeDir, user?.gid ?? 0);
     return new SwarmMembership({
       identity,

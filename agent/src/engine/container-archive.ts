@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { SwarmError } from '@skep/kernel';
-import type { ArchivePool, ConfinedStat } from '@skep/oci';
+import type { ArchivePool, ConfinedStat, IdMap } from '@skep/oci';
 import type { PathStat } from './container-api.ts';
 
 const S_IFMT = 0o170000;
@@ -12,6 +12,8 @@ export interface ArchiveRoot {
   readonly containerName: string;
   /** Where the container's own view of its files is: its mounted root, or /proc/<pid>/root while it runs. */
   readonly root: string;
+  /** The map between the owners that the container sees and those of the host. */
+  readonly idMap?: IdMap;
 }
 
 /** Looks at a path; a symbolic link at the end is shown as itself. */
@@ -36,7 +38,7 @@ export async function getArchive(
     ? (directory?.resolvedPath ?? clean)
     : posix.join(directory?.resolvedPath ?? parent, base);
   const name = isContentOnly ? (clean === '/' ? '' : '.') : base;
-  const tar = pool.pack({ kind: 'pack', root: at.root, path: real, name, asLayer: false });
+  const tar = pool.pack({ kind: 'pack', root: at.root, path: real, name, asLayer: false, ...mapOf(at) });
   return { stat: toPathStat(path, stat), tar };
 }
 
@@ -65,10 +67,15 @@ export async function putArchive(
       directory,
       asLayer: false,
       noOverwriteDirNonDir: request.noOverwriteDirNonDir,
+      ...mapOf(at),
       ...(request.owner === undefined ? {} : { owner: request.owner }),
     },
     { input: request.tar },
   );
+}
+
+function mapOf({ idMap }: ArchiveRoot): { readonly idMap?: IdMap } {
+  return idMap === undefined ? {} : { idMap };
 }
 
 async function find(pool: ArchivePool, at: ArchiveRoot, path: string): Promise<ConfinedStat> {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, statSync } from 'node:fs';
+import { chownSync, mkdirSync, statSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { SwarmError, newHexId, type Result } from '@skep/kernel';
@@ -25,6 +25,8 @@ import { checkLimits, checkLogging } from './limit-checks.ts';
 import { buildResources, buildRlimits } from './oci-resources.ts';
 import { parseSecurityOptions } from './oci-spec.ts';
 import { parsePublications } from './port-checks.ts';
+import { checkUserMode } from './user-mode.ts';
+import { hostRoot } from './user-namespaces.ts';
 
 const NAME_ATTEMPTS_MAX = 20;
 
@@ -48,11 +50,17 @@ export async function createContainer(
       .reverse();
     const lower = await withInitLayer(layers, context.paths.initLayer);
     const mounts = await resolveMounts(context, given, image);
-    const files = storeFiles(paths, given.files ?? []);
+    const idMap = given.namespaces?.user === 'host' ? undefined : context.userNamespaces.remapping;
+    const files = storeFiles(paths, given.files ?? [], idMap);
     for (const directory of [paths.upper, paths.work, paths.merged]) {
       await mkdir(directory, { recursive: true, mode: 0o755 });
     }
-    const record = makeRecord({ id, name, image, given, effective, lower, mounts, files, context });
+    // The root of the container looks as its upper directory does.
+    chownSync(paths.upper, hostRoot(idMap).uid, hostRoot(idMap).gid);
+    const record = {
+      ...makeRecord({ id, name, image, given, effective, lower, mounts, files, context }),
+      ...(idMap === undefined ? {} : { idMap }),
+    };
     const entry = await context.containers.add(record);
     publishContainerEvent(context, entry, 'create');
     return { entry, warnings };
@@ -157,6 +165,7 @@ function checkConfig(
   checkLinks(context.containers, network.attachments ?? []);
   unwrap(checkLogging(config.logging));
   checkBehaviour(config);
+  unwrap(checkUserMode(config, context.userNamespaces.remapping !== undefined));
   const cgroup = unwrap(chooseCgroupMode(config.namespaces?.cgroup, context.cgroups.version));
   const settled = { ...config, namespaces: { ...config.namespaces, cgroup } };
   if (config.resources === undefined) {
@@ -181,7 +190,7 @@ function checkPlatform(image: StoredImage, { platform, image: reference }: Conta
   }
 }
 
-function checkBehaviour({ autoRemove, restartPolicy, namespaces, network }: ContainerConfig): void {
+function checkBehaviour({ autoRemove, restartPolicy, network }: ContainerConfig): void {
   const onBridge = network?.attachments?.find((each) => each.network === 'bridge');
   if (onBridge?.ipv4Address !== undefined || onBridge?.ipv6Address !== undefined) {
     throw new SwarmError(
@@ -191,9 +200,6 @@ function checkBehaviour({ autoRemove, restartPolicy, namespaces, network }: Cont
   }
   if (autoRemove === true && (restartPolicy?.name ?? 'no') !== 'no') {
     throw new SwarmError('invalid_argument', "can't create 'AutoRemove' container with restart policy");
-  }
-  if (!['', 'host'].includes(namespaces?.user ?? '')) {
-    throw new SwarmError('unimplemented', 'user namespace remapping per container is not available yet');
   }
 }
 

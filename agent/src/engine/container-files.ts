@@ -1,16 +1,20 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chown, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SwarmError } from '@skep/kernel';
+import { toHostOwner, type IdMap } from '@skep/oci';
 import type { InjectedFile } from './container-config.ts';
 import type { ContainerRecord, InjectedFileRecord } from './container-record.ts';
 import type { ContainerPaths } from './engine-paths.ts';
 import type { HostsEntry, PreparedNetwork } from './network-provider.ts';
 import type { OciMount } from './oci-types.ts';
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID, mount, unmount } from './runtime/system-calls.ts';
+import { hostRoot } from './user-namespaces.ts';
 
 const SECRETS_DIRECTORY = '/run/secrets';
 const FILES_MAX = 1000;
+const ALL_IDS = [{ containerId: 0, hostId: 0, size: 2 ** 32 - 1 }];
+const IDENTITY: IdMap = { uids: ALL_IDS, gids: ALL_IDS };
 
 const LOCALHOST_LINES = [
   '127.0.0.1\tlocalhost',
@@ -65,6 +69,16 @@ export async function writeNetworkFiles(
     writeFile(paths.hostname, `${effective.hostname}\n`, { mode: 0o644 }),
     writeFile(paths.resolvConf, resolvConf, { mode: 0o644 }),
   ]);
+  await giveNetworkFiles(paths, record.idMap);
+}
+
+/** Its root may edit them, as in any container. */
+async function giveNetworkFiles(paths: ContainerPaths, idMap: IdMap | undefined): Promise<void> {
+  if (idMap !== undefined) {
+    const { uid, gid } = hostRoot(idMap);
+    const files = [paths.hosts, paths.hostname, paths.resolvConf];
+    await Promise.all(files.map((path) => chown(path, uid, gid)));
+  }
 }
 
 /** The container's full name comes before its host name, so that `hostname -f` finds it. */
@@ -115,7 +129,11 @@ export function unmountSecretsRoot(directory: string): void {
 }
 
 /** Puts secrets and configs into the container's directory in the ramfs, replacing what was there. */
-export function storeFiles(paths: ContainerPaths, files: readonly InjectedFile[]): InjectedFileRecord[] {
+export function storeFiles(
+  paths: ContainerPaths,
+  files: readonly InjectedFile[],
+  idMap: IdMap | undefined,
+): InjectedFileRecord[] {
   if (files.length > FILES_MAX) {
     throw new SwarmError(
       'invalid_argument',
@@ -136,7 +154,11 @@ export function storeFiles(paths: ContainerPaths, files: readonly InjectedFile[]
     const path = join(paths.files, storedAs);
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     writeFileSync(path, file.content, { mode: 0o600, flag: 'wx' });
-    chownSync(path, file.uid ?? 0, file.gid ?? 0);
+    const owner = toHostOwner(idMap ?? IDENTITY, { uid: file.uid ?? 0, gid: file.gid ?? 0 });
+    if (!owner.ok) {
+      throw owner.error;
+    }
+    chownSync(path, owner.value.uid, owner.value.gid);
     chmodSync(path, file.mode ?? 0o444);
     return { kind: file.kind, target, storedAs };
   });

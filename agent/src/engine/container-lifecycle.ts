@@ -78,7 +78,8 @@ export class ContainerLifecycle {
         return false;
       }
       if (files !== undefined) {
-        const records = storeFiles(this.#context.paths.container(entry.record.id), files);
+        const { id, idMap } = entry.record;
+        const records = storeFiles(this.#context.paths.container(id), files, idMap);
         entry.record = { ...entry.record, files: records };
       }
       await this.#startNow(entry, 0);

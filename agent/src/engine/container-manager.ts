@@ -299,11 +299,12 @@ export class ContainerManager implements ContainerApi {
   async exportArchive(ref: string): Promise<Readable> {
     const entry = this.#resolve(ref);
     // The overlay as the engine sees it: /proc, /sys, /dev and volumes are mounted in the container only.
-    const root = this.#context.paths.container(entry.record.id).merged;
+    const { id, idMap } = entry.record;
+    const root = this.#context.paths.container(id).merged;
+    const whole = { kind: 'pack', root, path: '', name: '', asLayer: false } as const;
     const tar = await this.#withFiles(
-      entry.record.id,
-      () =>
-        Promise.resolve(this.#context.pool.pack({ kind: 'pack', root, path: '', name: '', asLayer: false })),
+      id,
+      () => Promise.resolve(this.#context.pool.pack(idMap === undefined ? whole : { ...whole, idMap })),
       (stream) => stream,
     );
     publishContainerEvent(this.#context, entry, 'export');
@@ -400,15 +401,16 @@ export class ContainerManager implements ContainerApi {
   #borrowFiles(entry: ContainerEntry): Promise<{ at: ArchiveRoot; release: () => void }> {
     const { id } = entry.record;
     return this.#lifecycle.exclusive(entry, () => {
-      const { name, state } = entry.record;
+      const { name, state, idMap } = entry.record;
+      const owners = { containerName: name, ...(idMap === undefined ? {} : { idMap }) };
       if (isAlive(state.status)) {
-        const at = { containerName: name, root: `/proc/${String(state.pid)}/root` };
+        const at = { ...owners, root: `/proc/${String(state.pid)}/root` };
         return Promise.resolve({ at, release: () => undefined });
       }
-      const root = mountRootfs(this.#context.paths, entry.record);
+      const root = mountRootfs(this.#context, entry.record);
       this.#borrowers.set(id, (this.#borrowers.get(id) ?? 0) + 1);
       return Promise.resolve({
-        at: { containerName: name, root },
+        at: { ...owners, root },
         release: once(() => void this.#returnFiles(entry)),
       });
     });

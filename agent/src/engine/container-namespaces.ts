@@ -40,8 +40,9 @@ export function networkRequest(record: ContainerRecord): NetworkRequest | null {
 export function chooseNamespaces(
   context: EngineContext,
   record: ContainerRecord,
-  prepared: PreparedNetwork | null,
+  made: { readonly prepared: PreparedNetwork | null; readonly userNamespacePath: string | null },
 ): OciSpecInput['namespaces'] {
+  const { prepared, userNamespacePath } = made;
   const wishes = record.config.namespaces ?? {};
   const mode = record.config.network?.mode;
   const network: NamespaceChoice =
@@ -54,7 +55,34 @@ export function chooseNamespaces(
     ipc: wishes.ipc === 'shareable' || wishes.ipc === 'none' ? PRIVATE : choose(context, wishes.ipc, 'ipc'),
     uts: choose(context, wishes.uts, 'uts'),
     cgroup: wishes.cgroup === 'host' ? HOST : PRIVATE,
+    user: userNamespacePath === null ? HOST : { kind: 'path', path: userNamespacePath },
   };
+}
+
+/**
+ * The running container whose user namespace one with a map must be in: namespaces that are shared belong to the user
+ * namespace they were made in. Undefined: it gets one of its own.
+ */
+export function userNamespaceOwner(
+  context: EngineContext,
+  record: ContainerRecord,
+): ContainerRecord | undefined {
+  const { pid, ipc } = record.config.namespaces ?? {};
+  const joined = [record.config.network?.mode, pid, ipc]
+    .filter((wish) => wish?.startsWith(CONTAINER_PREFIX) === true)
+    .map((wish) => joinedContainer(context, wish ?? ''));
+  const stranger = joined.find(({ idMap }) => JSON.stringify(idMap) !== JSON.stringify(record.idMap));
+  const [first] = joined;
+  const other = joined.find(({ id }) => id !== first?.id);
+  if (stranger !== undefined || other !== undefined) {
+    const { name } = stranger ?? other ?? record;
+    throw new SwarmError(
+      'failed_precondition',
+      `cannot join the namespaces of container ${name}: it is in another user namespace; ` +
+        'run both of them with --userns=host to share namespaces',
+    );
+  }
+  return first;
 }
 
 function choose(context: EngineContext, wish: string | undefined, kind: string): NamespaceChoice {

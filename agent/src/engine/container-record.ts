@@ -1,3 +1,4 @@
+import type { IdMap } from '@skep/oci';
 import type { ContainerStatus, HealthState, MountPoint } from './container-api.ts';
 import type { ContainerConfig } from './container-config.ts';
 import type { NetworkRequest, PreparedNetwork } from './network-provider.ts';
@@ -76,6 +77,8 @@ export interface ContainerRecord {
   readonly mounts: readonly ResolvedMount[];
   readonly files: readonly InjectedFileRecord[];
   readonly runtime: string;
+  /** The map of its user namespace, for good: its files have the owners of this map. Absent: the host's namespace. */
+  readonly idMap?: IdMap;
   readonly state: RunState;
   /** As of the last start; null when the engine made no network for it. */
   readonly network: { readonly request: NetworkRequest; readonly prepared: PreparedNetwork } | null;

@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SwarmError, isSwarmError } from '@skep/kernel';
+import { toHostOwner } from '@skep/oci';
 import { injectedFileMounts, networkFileMounts, writeNetworkFiles } from './container-files.ts';
 import { linkedHosts } from './container-links.ts';
-import { chooseNamespaces, networkRequest, prepareShm } from './container-namespaces.ts';
+import { chooseNamespaces, networkRequest, prepareShm, userNamespaceOwner } from './container-namespaces.ts';
 import type { ContainerEntry, ContainerRecord, ResolvedMount } from './container-record.ts';
 import type { EngineContext } from './engine-context.ts';
 import { allDevices, resolveDevices } from './host-devices.ts';
@@ -20,9 +21,11 @@ import {
   removeEndedContainer,
   startContainer,
 } from './runtime/oci-runtime.ts';
-import { existsInRoot, mountWordsOf, readInRoot, unmount } from './runtime/system-calls.ts';
+import { MS_BIND, existsInRoot, mount, mountWordsOf, readInRoot, unmount } from './runtime/system-calls.ts';
+import { holdNamespaces } from './runtime/user-namespace.ts';
 import { translateRuntimeError } from './runtime-errors.ts';
 import { resolveUser } from './user-lookup.ts';
+import { hostRoot, letRootPass } from './user-namespaces.ts';
 
 const PASSWD_BYTES_MAX = 1024 * 1024;
 /** crun(1): a base64 BPF program that is used in place of the profile. */
@@ -72,18 +75,17 @@ export async function createProcess(context: EngineContext, entry: ContainerEntr
       mkdir(paths.bundle, { recursive: true, mode: 0o700 }),
       context.exits.forget(record.id),
     ]);
-    const rootfs = mountRootfs(context.paths, record);
-    const request = networkRequest(record);
-    const prepared = request === null ? null : await requireProvider(context).prepare(request);
-    entry.record = {
-      ...entry.record,
-      network: request === null || prepared === null ? null : { request, prepared },
-    };
+    if (record.idMap !== undefined) {
+      context.userNamespaces.requirePassing(record.idMap, record.name);
+      letRootPass(paths.bundle, record.idMap);
+    }
+    const rootfs = mountRootfs(context, record);
+    const { prepared, userNamespacePath } = await makeNamespaces(context, entry);
     const [binds] = await Promise.all([
       prepareMounts(context, record, rootfs),
       writeNetworkFiles(paths, record, prepared, linkedHosts(context.containers, record)),
     ]);
-    const spec = makeSpec(context, entry.record, { rootfs, prepared, binds });
+    const spec = makeSpec(context, entry.record, { rootfs, prepared, userNamespacePath, binds });
     await writeFile(join(paths.bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
     const pid = await startConmon({
       conmonPath: context.conmonPath,
@@ -97,11 +99,62 @@ export async function createProcess(context: EngineContext, entry: ContainerEntr
       stdin: record.config.openStdin ?? false,
       leaveStdinOpen: record.config.tty === true || record.config.stdinOnce !== true,
     });
+    unmount(paths.userNamespace);
+    if (record.idMap !== undefined && record.config.tty !== true) {
+      giveStdio(pid, toHostOwner(record.idMap, spec.process.user));
+    }
     const pidStartTicks = (await processStartTicks(pid)) ?? 0;
     return { pid, pidStartTicks };
   } catch (error: unknown) {
     await teardown(context, entry);
     throw translateRuntimeError(error, programOf(record));
+  }
+}
+
+/**
+ * Gives a waiting process its standard streams: the pipes are the host root's, who is nobody in its user namespace, so
+ * that it could not open /dev/stdout. The runtime does this where it may.
+ */
+function giveStdio(pid: number, owner: ReturnType<typeof toHostOwner>): void {
+  for (const fd of owner.ok ? [0, 1, 2] : []) {
+    const path = `/proc/${String(pid)}/fd/${String(fd)}`;
+    if (owner.ok && statSync(path, { throwIfNoEntry: false })?.isFIFO() === true) {
+      chownSync(path, owner.value.uid, owner.value.gid);
+    }
+  }
+}
+
+/** The namespaces that must be there before the runtime makes the others: network and, with a map of owners, user. */
+async function makeNamespaces(
+  context: EngineContext,
+  entry: ContainerEntry,
+): Promise<{ readonly prepared: PreparedNetwork | null; readonly userNamespacePath: string | null }> {
+  const { record } = entry;
+  const request = networkRequest(record);
+  const prepare = async (namespacePath?: string): Promise<PreparedNetwork | null> => {
+    const prepared = request === null ? null : await requireProvider(context).prepare(request, namespacePath);
+    entry.record = {
+      ...entry.record,
+      network: request === null || prepared === null ? null : { request, prepared },
+    };
+    return prepared;
+  };
+  if (record.idMap === undefined) {
+    return { prepared: await prepare(), userNamespacePath: null };
+  }
+  const owner = userNamespaceOwner(context, record);
+  if (owner !== undefined) {
+    const userNamespacePath = `/proc/${String(owner.state.pid)}/ns/user`;
+    return { prepared: await prepare(), userNamespacePath };
+  }
+  const { userNamespace } = context.paths.container(record.id);
+  const held = await holdNamespaces(record.idMap, { withNetwork: request !== null });
+  try {
+    closeSync(openSync(userNamespace, 'w'));
+    mount({ source: held.userPath, target: userNamespace, type: 'none', flags: MS_BIND });
+    return { prepared: await prepare(held.networkPath), userNamespacePath: userNamespace };
+  } finally {
+    held.release();
   }
 }
 
@@ -162,6 +215,7 @@ export async function teardown(
     }),
     attempt('bundle', async () => {
       unmount(paths.shm);
+      unmount(paths.userNamespace);
       await rm(paths.bundle, { recursive: true, force: true });
     }),
   ]);
@@ -183,6 +237,7 @@ function makeSpec(
   made: {
     readonly rootfs: string;
     readonly prepared: PreparedNetwork | null;
+    readonly userNamespacePath: string | null;
     readonly binds: readonly OciMount[];
   },
 ): OciSpec {
@@ -209,7 +264,8 @@ function makeSpec(
     rootfsPath: made.rootfs,
     cgroupsPath: cgroupsPathOf(context, record),
     user: user.value,
-    namespaces: chooseNamespaces(context, record, made.prepared),
+    namespaces: chooseNamespaces(context, record, made),
+    ...(record.idMap === undefined ? {} : { idMap: record.idMap }),
     binds: [...withoutTaken(networkFileMounts(paths), made.binds), ...initMounts, ...made.binds],
     shmSource: prepareShm(context, record),
     devices: [...(isPrivileged ? allDevices() : []), ...resolveDevices(devices)],
@@ -288,12 +344,16 @@ async function prepareVolume(
   mount: ResolvedMount,
   rootfs: string,
 ): Promise<OciMount> {
+  const { options } = await context.volumes.inspect(mount.name ?? '');
   const isCopied = mount.noCopy !== true && mount.subpath === undefined;
-  const directory = await context.volumes.acquire(mount.name ?? '', record.id, (path) =>
-    isCopied
-      ? populateVolume(context, { rootfs, target: mount.destination, directory: path })
-      : Promise.resolve(),
-  );
+  const directory = await context.volumes.acquire(mount.name ?? '', record.id, async (path) => {
+    if (options['device'] === undefined) {
+      takeFreshVolume(path, record);
+    }
+    if (isCopied) {
+      await populateVolume(context, { rootfs, target: mount.destination, directory: path });
+    }
+  });
   let source = directory;
   if (mount.subpath !== undefined) {
     if (!existsInRoot(directory, mount.subpath)) {
@@ -310,6 +370,14 @@ async function prepareVolume(
     source,
     options: ['rbind', ...access(mount, source), 'rprivate'],
   };
+}
+
+/** A directory of our own in which nothing is yet belongs to the root of the first container that has it. */
+function takeFreshVolume(directory: string, { idMap }: ContainerRecord): void {
+  const { uid, gid } = statSync(directory);
+  if (idMap !== undefined && uid === 0 && gid === 0 && readdirSync(directory).length === 0) {
+    chownSync(directory, hostRoot(idMap).uid, hostRoot(idMap).gid);
+  }
 }
 
 /** An empty volume gets what the image has at its mount point: content, owner and mode. */
@@ -356,7 +424,7 @@ export function startFailureExitCode(error: unknown): number {
 /** Makes the engine's directories of a run root; called at open. */
 export function ensureRunDirectories(context: Pick<EngineContext, 'paths' | 'runtimes'>): void {
   const { paths } = context;
-  for (const directory of [paths.runRoot, paths.exits, paths.bundles, paths.execs]) {
+  for (const directory of [paths.runRoot, paths.exits, paths.bundles, paths.execs, paths.mapped]) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   for (const runtime of context.runtimes.values()) {

@@ -51,6 +51,8 @@ export interface EngineInfo {
   /** Of Docker Hub, as URLs. */
   readonly registryMirrors: readonly string[];
   readonly seccompIsAvailable: boolean;
+  /** New containers get a user namespace of their own. */
+  readonly usersAreRemapped: boolean;
 }
 
 export interface DiskUsage {

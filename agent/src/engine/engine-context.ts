@@ -10,6 +10,7 @@ import type { OciRuntime } from './runtime/conmon.ts';
 import type { ExitWatcher } from './runtime/exit-watcher.ts';
 import type { SeccompCompiler } from './runtime/seccomp-compiler.ts';
 import type { StateDb } from './state-db.ts';
+import type { UserNamespaces } from './user-namespaces.ts';
 
 /** What the parts of the engine share. Made once when the engine opens. */
 export interface EngineContext {
@@ -24,6 +25,7 @@ export interface EngineContext {
   readonly exits: ExitWatcher;
   /** Null: only the modes `none`, `host` and `container:` work. */
   readonly networks: NetworkProvider | null;
+  readonly userNamespaces: UserNamespaces;
   readonly cgroups: CgroupHost;
   /** `/skep`: containers' cgroups are `<parent>/<id>`. */
   readonly cgroupParent: string;

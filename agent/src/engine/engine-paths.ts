@@ -58,6 +58,11 @@ export class EnginePaths {
     return join(this.runRoot, 'files');
   }
 
+  /** Where directories are mounted for a moment with other owners. */
+  get mapped(): string {
+    return join(this.runRoot, 'mapped');
+  }
+
   runtimeState(runtime: string): string {
     return join(this.runRoot, runtime);
   }
@@ -76,6 +81,8 @@ export class EnginePaths {
       bundle: join(this.bundles, id),
       shm: join(this.bundles, id, 'shm'),
       files: join(this.secrets, id),
+      userNamespace: join(this.bundles, id, 'user-namespace'),
+      mapped: join(this.mapped, id),
     };
   }
 }
@@ -92,4 +99,8 @@ export interface ContainerPaths {
   readonly bundle: string;
   readonly shm: string;
   readonly files: string;
+  /** Keeps the container's user namespace until its process is in it. */
+  readonly userNamespace: string;
+  /** The engine's files with the container's owners, while its root is being mounted. */
+  readonly mapped: string;
 }

@@ -10,6 +10,7 @@ import { isMounted } from './rootfs.ts';
 import { endCutOffStart } from './runtime/cut-off-start.ts';
 import { deleteContainer, processStartTicks } from './runtime/oci-runtime.ts';
 import { unmount } from './runtime/system-calls.ts';
+import { removeMapped } from './user-namespaces.ts';
 
 /**
  * Brings the engine's records into line with what it finds at open. What runs is taken over; what ended meanwhile gets
@@ -131,6 +132,10 @@ function restartAtOpen(lifecycle: ContainerLifecycle, entry: ContainerEntry, was
 /** Removes mounts, bundles, runtime states and directories that no container owns. */
 async function removeLeftovers(context: EngineContext): Promise<void> {
   const { paths, runtimes } = context;
+  // No root is being mounted: what was mounted for one was cut off.
+  for (const id of await readdir(paths.mapped)) {
+    removeMapped(join(paths.mapped, id));
+  }
   const unowned = async (folder: string): Promise<string[]> =>
     (await readdir(folder)).filter((id) => context.containers.find(id) === undefined);
   for (const id of await unowned(paths.bundles)) {
@@ -144,8 +149,10 @@ async function removeLeftovers(context: EngineContext): Promise<void> {
     }
   }
   for (const id of await unowned(paths.bundles)) {
-    unmount(join(paths.bundles, id, 'shm'));
-    await rm(join(paths.bundles, id), { recursive: true, force: true });
+    const { shm, userNamespace, bundle } = paths.container(id);
+    unmount(shm);
+    unmount(userNamespace);
+    await rm(bundle, { recursive: true, force: true });
   }
   for (const id of await unowned(paths.containers)) {
     if (isMounted(paths.container(id).merged)) {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { cpus, release, totalmem } from 'node:os';
 import { pino, type Logger } from 'pino';
 import { SwarmError, newObjectId, parseBytes } from '@skep/kernel';
@@ -10,6 +11,7 @@ import {
   DEFAULT_DOMAIN,
   ImageStore,
   platformFromNodeArch,
+  type IdMap,
   type RegistryConfig,
 } from '@skep/oci';
 import { LocalVolumes, directoryBytes } from '../volume/local-volumes.ts';
@@ -46,6 +48,7 @@ import { processStartTicks } from './runtime/oci-runtime.ts';
 import { SeccompCompiler } from './runtime/seccomp-compiler.ts';
 import { defaultSeccomp } from './seccomp-profile.ts';
 import { StateDb } from './state-db.ts';
+import { UserNamespaces } from './user-namespaces.ts';
 
 const UPKEEP_INTERVAL_MS = 2000;
 const COLLECTION_INTERVAL_MS = 60_000;
@@ -66,6 +69,8 @@ export interface EngineOptions {
   readonly log?: Logger;
   /** `crun` when it is there and works on this host, else `runc`. */
   readonly defaultRuntime?: string;
+  /** New containers get a user namespace with this map; absent: they share the host's. */
+  readonly idMap?: IdMap;
   /** Bound of the build cache; 10 GiB when absent. */
   readonly buildCacheBytesMax?: number;
   /** When a filling disk costs unused images; 90 and 80 percent when absent. */
@@ -165,6 +170,13 @@ export class Engine implements EngineApi {
     const events = new EventBus(log);
     const pool = new ArchivePool();
     const containers = new ContainerStore(db);
+    const userNamespaces = await UserNamespaces.open({
+      remapping: options.idMap,
+      inUse: containers.list().flatMap(({ record: { idMap } }) => (idMap === undefined ? [] : [idMap])),
+      roots: [options.dataRoot, options.runRoot],
+      closed: [paths.dataRoot, paths.containers, paths.runRoot, paths.bundles, paths.secrets],
+      probe: { source: paths.initLayer, target: join(paths.mapped, 'probe') },
+    });
     const volumes = await LocalVolumes.open({
       root: `${options.dataRoot}/volumes`,
       db,
@@ -185,6 +197,7 @@ export class Engine implements EngineApi {
         void engine.#noticeExit(id);
       }),
       networks: options.networks ?? null,
+      userNamespaces,
       cgroups: observeCgroups(),
       cgroupParent: options.cgroupParent ?? '/skep',
       conmonPath: requireProgram('conmon'),
@@ -236,6 +249,7 @@ export class Engine implements EngineApi {
       insecureRegistries: ['127.0.0.0/8', ...(this.#registries.insecureRegistries ?? [])],
       registryMirrors: this.#registries.mirrors?.[DEFAULT_DOMAIN] ?? [],
       seccompIsAvailable: this.#context.seccompIsAvailable,
+      usersAreRemapped: this.#context.userNamespaces.remapping !== undefined,
     });
   }
 
@@ -279,6 +293,7 @@ export class Engine implements EngineApi {
     await this.builds.close();
     await this.#context.images.close();
     this.#context.db.close();
+    this.#context.userNamespaces.close();
     this.#removeEmptyCgroups();
     if ((await readdir(this.#context.paths.secrets)).length === 0) {
       unmountSecretsRoot(this.#context.paths.secrets);

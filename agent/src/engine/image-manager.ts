@@ -344,6 +344,7 @@ export class ImageManager implements ImageApi {
         name: '',
         asLayer: true,
         skipEmpty: mountPointPaths(record.mounts.map((mount) => mount.destination)),
+        ...(record.idMap === undefined ? {} : { idMap: record.idMap }),
       });
       const layers = image.manifest.layers;
       const createdBy = effective.cmd.join(' ');

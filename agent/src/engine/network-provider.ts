@@ -131,9 +131,10 @@ export interface LiveNetwork {
 export interface NetworkProvider {
   /**
    * Makes the network namespace and all that belongs to it.
-   * On failure the provider has undone what it had begun: the engine does not call `release`.
+   * On failure the provider has undone what it had begun: the engine does not call `release`. With `namespacePath` the
+   * namespace is there already (a user namespace owns it) and has nothing in it.
    */
-  prepare(request: NetworkRequest): Promise<PreparedNetwork>;
+  prepare(request: NetworkRequest, namespacePath?: string): Promise<PreparedNetwork>;
 
   /** Removes all that `prepare` made. Idempotent; must succeed for a container that was never prepared. */
   release(containerId: string): Promise<void>;

@@ -34,6 +34,7 @@ function input(config: Partial<ContainerConfig> = {}, more: Partial<OciSpecInput
       ipc: privateNamespace,
       uts: privateNamespace,
       cgroup: privateNamespace,
+      user: { kind: 'host' },
     },
     binds: [],
     shmSource: null,
@@ -129,6 +130,7 @@ describe('buildOciSpec', () => {
           ipc: privateNamespace,
           uts: { kind: 'host' },
           cgroup: { kind: 'host' },
+          user: { kind: 'host' },
         },
       },
     );

@@ -1,11 +1,12 @@
 import { fail, ok, type Result } from '@skep/kernel';
+import type { IdMap, IdRange } from '@skep/oci';
 import { chooseCapabilities } from './capabilities.ts';
 import type { ContainerConfig, SecurityConfig } from './container-config.ts';
 import type { EffectiveConfig } from './container-record.ts';
 import { mergeEnvironment } from './effective-config.ts';
 import { omitUndefined } from './omit-undefined.ts';
 import { buildResources, buildRlimits, type GrantedDevice } from './oci-resources.ts';
-import type { OciMount, OciProcess, OciSpec } from './oci-types.ts';
+import type { OciIdMapping, OciMount, OciProcess, OciSpec } from './oci-types.ts';
 import { defaultSeccomp, type SeccompSection } from './seccomp-profile.ts';
 import type { ResolvedUser } from './user-lookup.ts';
 
@@ -54,7 +55,10 @@ export interface OciSpecInput {
     readonly ipc: NamespaceChoice;
     readonly uts: NamespaceChoice;
     readonly cgroup: NamespaceChoice;
+    readonly user: NamespaceChoice;
   };
+  /** The map of the user namespace; absent in the host's. */
+  readonly idMap?: IdMap;
   /** Bind mounts of volumes, host paths, files of the engine; in the order they are to be made. */
   readonly binds: readonly OciMount[];
   /** Host directory to be /dev/shm, or null for a tmpfs of the container's own. */
@@ -101,6 +105,7 @@ export function buildOciSpec(input: OciSpecInput): Result<OciSpec> {
       linux: omitUndefined<OciSpec['linux']>({
         cgroupsPath: input.cgroupsPath,
         namespaces: namespaceList(input),
+        ...idMappings(input.idMap),
         resources: resources.value,
         sysctl: sysctls(input),
         devices: input.devices.length === 0 ? undefined : input.devices.map(({ device }) => device),
@@ -109,6 +114,12 @@ export function buildOciSpec(input: OciSpecInput): Result<OciSpec> {
       }),
     }),
   );
+}
+
+function idMappings(map: IdMap | undefined): Pick<OciSpec['linux'], 'uidMappings' | 'gidMappings'> {
+  const render = (ranges: readonly IdRange[]): OciIdMapping[] =>
+    ranges.map(({ containerId, hostId, size }) => ({ containerID: containerId, hostID: hostId, size }));
+  return map === undefined ? {} : { uidMappings: render(map.uids), gidMappings: render(map.gids) };
 }
 
 function hiddenPaths(
@@ -351,7 +362,7 @@ function tmpfsMounts(config: ContainerConfig): OciMount[] {
 }
 
 function namespaceList(input: OciSpecInput): { type: string; path?: string }[] {
-  const { network, pid, ipc, uts, cgroup } = input.namespaces;
+  const { network, pid, ipc, uts, cgroup, user } = input.namespaces;
   const choices: readonly (readonly [string, NamespaceChoice])[] = [
     ['mount', { kind: 'private' }],
     ['network', network],
@@ -359,6 +370,7 @@ function namespaceList(input: OciSpecInput): { type: string; path?: string }[] {
     ['ipc', ipc],
     ['uts', uts],
     ['cgroup', cgroup],
+    ['user', user],
   ];
   return choices.flatMap(([type, choice]) =>
     choice.kind === 'host' ? [] : [choice.kind === 'path' ? { type, path: choice.path } : { type }],
@@ -371,5 +383,8 @@ function sysctls(input: OciSpecInput): Readonly<Record<string, string>> | undefi
   if (input.namespaces.network.kind === 'host') {
     return Object.keys(own).length === 0 ? undefined : own;
   }
-  return { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647', ...own };
+  // Groups outside of the first range do not follow it on the host, and the kernel wants one range there.
+  const lastGroup = input.idMap === undefined ? 2_147_483_647 : (input.idMap.gids[0]?.size ?? 1) - 1;
+  const pingers = `0 ${String(lastGroup)}`;
+  return { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': pingers, ...own };
 }

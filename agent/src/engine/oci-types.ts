@@ -12,6 +12,8 @@ export interface OciSpec {
   readonly linux: {
     readonly cgroupsPath: string;
     readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+    readonly uidMappings?: readonly OciIdMapping[];
+    readonly gidMappings?: readonly OciIdMapping[];
     readonly resources: OciResources;
     readonly sysctl?: Readonly<Record<string, string>>;
     readonly devices?: readonly OciDevice[];
@@ -20,6 +22,12 @@ export interface OciSpec {
     readonly readonlyPaths?: readonly string[];
     readonly rootfsPropagation?: string;
   };
+}
+
+export interface OciIdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
 }
 
 export interface OciProcess {

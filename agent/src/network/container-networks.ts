@@ -24,7 +24,7 @@ import {
   wantedPublications,
 } from './container-plan.ts';
 import type { JoinableNetwork } from './container-plan.ts';
-import type { DnsServer } from './dns-server.ts';
+import type { DnsServer, DnsSockets } from './dns-server.ts';
 import type { HostNetwork } from './host-network.ts';
 import type { HostPorts } from './host-ports.ts';
 import { InterfaceMaker } from './interface-maker.ts';
@@ -71,7 +71,7 @@ export class ContainerNetworks implements NetworkProvider {
     this.#maker = new InterfaceMaker(options.netns);
   }
 
-  async prepare(request: NetworkRequest): Promise<PreparedNetwork> {
+  async prepare(request: NetworkRequest, namespacePath?: string): Promise<PreparedNetwork> {
     const { containerId } = request;
     const { host, netns, ports } = this.#options;
     if (host.containers.has(containerId) || this.#pending.has(containerId)) {
@@ -86,10 +86,11 @@ export class ContainerNetworks implements NetworkProvider {
       const plans = attachments.map((attachment) =>
         this.#interfacePlan(attachment, networks, attachment.networkId === gatewayNetworkId),
       );
-      const sockets = netns.create(containerId, () => {
+      const openInside = (): DnsSockets | undefined => {
         setNamespaceSysctls();
         return isEmbeddedDns ? openDnsSockets() : undefined;
-      });
+      };
+      const sockets = netns.create(containerId, openInside, namespacePath);
       if (sockets !== undefined) {
         this.#options.dns.attach(containerId, sockets);
       }

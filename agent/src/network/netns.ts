@@ -37,15 +37,20 @@ export class NetnsDirectory {
   }
 
   /**
-   * Makes a namespace with its loopback up, runs `inside` in it, and keeps it as the file `name`.
-   * On failure nothing stays.
+   * Makes a namespace with its loopback up, runs `inside` in it, and keeps it as the file `name`. With `existingPath`
+   * it takes that one: a namespace belongs to the user namespace it was made in. On failure nothing stays.
    */
-  create<T>(name: string, inside: () => T): T {
+  create<T>(name: string, inside: () => T, existingPath?: string): T {
     const path = this.pathOf(name);
     writeFileSync(path, '', { flag: 'a', mode: 0o444 });
+    const existing = existingPath === undefined ? undefined : openSync(existingPath, 'r');
     try {
       return this.#away(() => {
-        unshareNetwork();
+        if (existing === undefined) {
+          unshareNetwork();
+        } else {
+          joinNetwork(existing);
+        }
         bindMount('/proc/thread-self/ns/net', path);
         bringUp('lo');
         return inside();
@@ -53,6 +58,10 @@ export class NetnsDirectory {
     } catch (error) {
       this.remove(name);
       throw error;
+    } finally {
+      if (existing !== undefined) {
+        closeSync(existing);
+      }
     }
   }
 

@@ -10,10 +10,10 @@ export interface ServiceUser {
 }
 
 /**
- * The unprivileged user that the manager runs as, made as a system user when it does not exist (PostgreSQL refuses to
- * run without an entry in /etc/passwd).
+ * An unprivileged user, made as a system user when it does not exist (PostgreSQL refuses to run without an entry in
+ * /etc/passwd). `purpose` ends the sentence of an error.
  */
-export function ensureServiceUser(name: string): ServiceUser {
+export function ensureServiceUser(name: string, purpose: string): ServiceUser {
   const existing = findUser(name);
   if (existing !== undefined) {
     return existing;
@@ -42,7 +42,7 @@ export function ensureServiceUser(name: string): ServiceUser {
     }
     throw new SwarmError(
       'failed_precondition',
-      `cannot make the user ${name} that the manager runs as: ${errorMessage(error)}`,
+      `cannot make the user ${name} ${purpose}: ${errorMessage(error)}`,
       { cause: error },
     );
   }

@@ -32,6 +32,14 @@ export {
   type ImageHistory,
 } from './core/image-config.ts';
 export { cleanEntryPath } from './core/layer-entry.ts';
+export {
+  OVERFLOW_ID,
+  toContainerId,
+  toHostId,
+  toHostOwner,
+  type IdMap,
+  type IdRange,
+} from './core/id-map.ts';
 export { TarReader, type TarSink } from './core/tar-reader.ts';
 export type { TarEntry, TarEntryType } from './core/tar-entry.ts';
 export { encodeTarHeader, tarEnd, tarPadding, type TarEntryInput } from './core/tar-writer.ts';

@@ -72,7 +72,10 @@ export function infoToDocker(parts: InfoParts): Readonly<Record<string, unknown>
     ContainerdCommit: { ID: '' },
     RuncCommit: { ID: host.runtimes[host.defaultRuntime]?.version ?? '' },
     InitCommit: { ID: '' },
-    SecurityOptions: host.seccompIsAvailable ? ['name=seccomp,profile=builtin'] : [],
+    SecurityOptions: [
+      ...(host.seccompIsAvailable ? ['name=seccomp,profile=builtin'] : []),
+      ...(host.usersAreRemapped ? ['name=userns'] : []),
+    ],
     CDISpecDirs: [],
     Warnings:
       parts.networkProblems.length === 0 ? null : parts.networkProblems.map((text) => `WARNING: ${text}`),

@@ -385,6 +385,7 @@ export class FakeEngine implements EngineApi {
       insecureRegistries: [],
       registryMirrors: [],
       seccompIsAvailable: true,
+      usersAreRemapped: false,
     };
   }
 

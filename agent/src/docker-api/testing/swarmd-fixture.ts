@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -21,6 +21,11 @@ const NETWORK = [
   'ip link set up1 up',
   'ip route add default via 10.99.0.254',
 ].join('; ');
+
+export interface SwarmdFixtureOptions {
+  /** Accounts that are made are made in a copy of /etc that only this swarmd sees. */
+  readonly hasOwnEtc?: boolean;
+}
 
 export interface CliResult {
   readonly code: number | null;
@@ -50,20 +55,27 @@ export class SwarmdFixture {
   readonly #flags: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor(root: string, flags: readonly string[]) {
+  private constructor(root: string, flags: readonly string[], options: SwarmdFixtureOptions) {
     this.root = root;
     this.#cgroup = `/${basename(root)}`;
     this.#flags = flags;
-    const script = `${NETWORK}; echo ready; exec cat`;
+    const layers = `lowerdir=/etc,upperdir=${root}/etc/upper,workdir=${root}/etc/work`;
+    const ownEtc = `mkdir -p ${root}/etc/upper ${root}/etc/work; mount -t overlay overlay -o ${layers} /etc; `;
+    const script = `${options.hasOwnEtc === true ? ownEtc : ''}${NETWORK}; echo ready; exec cat`;
     this.#holder = spawn('unshare', ['--mount', '--net', '--', 'sh', '-c', script], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
   }
 
   /** `flags` are further arguments of swarmd, made from the folder of the fixture. */
-  static async start(flags: (root: string) => readonly string[] = () => []): Promise<SwarmdFixture> {
+  static async start(
+    flags: (root: string) => readonly string[] = () => [],
+    options: SwarmdFixtureOptions = {},
+  ): Promise<SwarmdFixture> {
     const root = await mkdtemp('/tmp/skep-dockerd-');
-    const fixture = new SwarmdFixture(root, flags(root));
+    // A remapped root must be able to pass.
+    await chmod(root, 0o711);
+    const fixture = new SwarmdFixture(root, flags(root), options);
     await new Promise((resolve, reject) => {
       fixture.#holder.stdout?.once('data', resolve);
       fixture.#holder.once('close', () => {
@@ -78,6 +90,19 @@ export class SwarmdFixture {
       throw new Error(`docker load failed: ${loaded.stderr}`);
     }
     return fixture;
+  }
+
+  /** What a swarmd says that ends at once because of its flags. */
+  static async failure(flags: readonly string[]): Promise<string> {
+    const root = await mkdtemp('/tmp/skep-dockerd-');
+    const roots = [`--data-root=${root}/data`, `--run-root=${root}/run`];
+    const swarmd = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN, ...roots, ...flags];
+    const { stderr } = spawnSync('unshare', ['--mount', '--net', '--', ...swarmd], {
+      encoding: 'utf8',
+      timeout: START_DEADLINE_MS,
+    });
+    await rm(root, { recursive: true, force: true });
+    return stderr;
   }
 
   /** Starts swarmd on the state it left, and waits until it answers. */

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
+import type { IdMap } from '@skep/oci';
 import { Engine } from '../engine.ts';
 
 /*
  * An engine in a process of its own that can be killed at any moment. Arguments: data root, run root, cgroup parent,
- * script. The script is a list of calls in JSON; after each one its result is printed as one line. An argument
+ * id map of users
+ * (JSON, or empty), script. The script is a list of calls in JSON; after each one its result is printed as one line. An argument
  * `{"file": path}` stands for what is in that file, as a stream.
  */
 
@@ -13,8 +15,9 @@ interface Step {
   readonly args: readonly unknown[];
 }
 
-const [dataRoot = '', runRoot = '', cgroupParent = '', script = '[]'] = process.argv.slice(2);
-const engine = await Engine.open({ dataRoot, runRoot, cgroupParent });
+const [dataRoot = '', runRoot = '', cgroupParent = '', idMapText = '', script = '[]'] = process.argv.slice(2);
+const remapping = idMapText === '' ? {} : { idMap: JSON.parse(idMapText) as IdMap };
+const engine = await Engine.open({ dataRoot, runRoot, cgroupParent, ...remapping });
 
 function withStreams(_key: string, value: unknown): unknown {
   const file = (value as { file?: unknown } | null)?.file;

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { buildArchive, buildBusyboxImage, type BusyboxRecipe } from '@skep/oci';
+import { buildArchive, buildBusyboxImage, type BusyboxRecipe, type IdMap } from '@skep/oci';
 import type { EngineEvent } from '../engine-api.ts';
 import { Engine, type EngineOptions } from '../engine.ts';
 import { hasPrivateMounts } from '../runtime/cgroup-host.ts';
@@ -30,8 +30,17 @@ export class EngineFixture {
       throw new Error('run these tests in a mount namespace of their own: unshare --mount npm run itest');
     }
     const fixture = new EngineFixture(await mkdtemp(join(tmpdir(), 'skep-engine-')), options);
+    // A remapped root must be able to pass; swarmd sees to it for the two roots.
+    await chmod(fixture.root, 0o711);
+    await mkdir(join(fixture.root, 'data'), { mode: 0o755 });
+    await mkdir(join(fixture.root, 'run'), { mode: 0o755 });
     await fixture.open();
     return fixture;
+  }
+
+  /** The map of users that the engine was opened with first. */
+  get idMap(): IdMap | undefined {
+    return this.#options.idMap;
   }
 
   get engine(): Engine {
@@ -41,12 +50,13 @@ export class EngineFixture {
     return this.#engine;
   }
 
-  async open(): Promise<Engine> {
+  /** Opens the engine again, with other options when they are given. */
+  async open(options: Partial<EngineOptions> = this.#options): Promise<Engine> {
     this.#engine = await Engine.open({
       dataRoot: join(this.root, 'data'),
       runRoot: join(this.root, 'run'),
       cgroupParent: this.cgroupParent,
-      ...this.#options,
+      ...options,
     });
     return this.#engine;
   }

@@ -19,9 +19,10 @@ export class EngineProcess {
 
   constructor(fixture: EngineFixture, steps: readonly EngineStep[]) {
     const roots = [`${fixture.root}/data`, `${fixture.root}/run`, fixture.cgroupParent];
+    const idMap = fixture.idMap === undefined ? '' : JSON.stringify(fixture.idMap);
     this.#child = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', PROGRAM, ...roots, JSON.stringify(steps)],
+      ['--disable-warning=ExperimentalWarning', PROGRAM, ...roots, idMap, JSON.stringify(steps)],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     if (this.#child.stdout === null) {

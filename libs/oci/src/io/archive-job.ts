@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '@skep/kernel';
+import type { IdMap } from '../core/id-map.ts';
 
 /** Work that must not see anything outside `root`, done by a thread that is confined to it. */
 export type ArchiveJob = UnpackJob | PackJob | StatJob | ResolveOwnerJob | AdjustJob;
@@ -14,6 +15,8 @@ export interface UnpackJob {
   readonly asLayer: boolean;
   readonly noOverwriteDirNonDir?: boolean;
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /** The archive's owners are those of a container with this map. */
+  readonly idMap?: IdMap;
   readonly bytesMax?: number;
   readonly entriesMax?: number;
 }
@@ -35,6 +38,8 @@ export interface PackJob {
   readonly asLayer: boolean;
   /** Absolute paths below the root that are left out when they are empty files or directories. */
   readonly skipEmpty?: readonly string[];
+  /** Owners go into the archive as the container with this map sees them. */
+  readonly idMap?: IdMap;
 }
 
 /** Looks at paths below `root` without following a symbolic link at the end. */

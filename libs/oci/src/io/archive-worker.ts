@@ -156,6 +156,7 @@ async function unpack(job: UnpackJob): Promise<UnpackResult> {
     bytesMax: job.bytesMax ?? BYTES_MAX_DEFAULT,
     entriesMax: job.entriesMax ?? ENTRIES_MAX_DEFAULT,
     ...(job.owner === undefined ? {} : { owner: job.owner }),
+    ...(job.idMap === undefined ? {} : { idMap: job.idMap }),
   });
   const hash = createHash('sha256');
   const reader = new TarReader(extractor);

@@ -16,6 +16,8 @@ import {
   type Stats,
 } from 'node:fs';
 import { SwarmError, errorMessage } from '@skep/kernel';
+import { capabilityToHost } from '../core/file-capability.ts';
+import { toHostId, toHostOwner, type IdMap } from '../core/id-map.ts';
 import { cleanEntryPath, entryMeaning } from '../core/layer-entry.ts';
 import type { TarEntry } from '../core/tar-entry.ts';
 import type { TarSink } from '../core/tar-reader.ts';
@@ -33,6 +35,8 @@ export interface ExtractOptions {
   readonly noOverwriteDirNonDir: boolean;
   /** Give everything to this owner instead of the archive's. */
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /** The archive's owners, or the one owner, are those of a container with this map. */
+  readonly idMap?: IdMap;
   readonly bytesMax: number;
   readonly entriesMax: number;
 }
@@ -151,7 +155,15 @@ export class ArchiveExtractor implements TarSink {
   }
 
   #owner(entry: TarEntry): { uid: number; gid: number } {
-    return this.#options.owner ?? { uid: entry.uid, gid: entry.gid };
+    const { idMap, owner = { uid: entry.uid, gid: entry.gid } } = this.#options;
+    if (idMap === undefined) {
+      return owner;
+    }
+    const mapped = toHostOwner(idMap, owner);
+    if (!mapped.ok) {
+      throw mapped.error;
+    }
+    return mapped.value;
   }
 
   #dispatch(entry: TarEntry, path: string): void {
@@ -293,8 +305,23 @@ export class ArchiveExtractor implements TarSink {
     for (const [name, value] of entry.xattrs) {
       // A layer must not forge what overlayfs keeps for itself.
       if (!name.startsWith('trusted.')) {
-        setXattr(this.#absolute(path), name, value);
+        setXattr(this.#absolute(path), name, this.#xattrValue(name, value));
       }
+    }
+  }
+
+  #xattrValue(name: string, value: Uint8Array): Uint8Array {
+    const { idMap } = this.#options;
+    return idMap === undefined || name !== 'security.capability'
+      ? value
+      : capabilityToHost(value, toHostId(idMap.uids, 0) ?? 0);
+  }
+
+  /** A directory that the archive only implies belongs to the container's root. */
+  #giveToRoot(path: string): void {
+    const { idMap } = this.#options;
+    if (idMap !== undefined) {
+      lchownSync(this.#absolute(path), toHostId(idMap.uids, 0) ?? 0, toHostId(idMap.gids, 0) ?? 0);
     }
   }
 
@@ -322,6 +349,7 @@ export class ArchiveExtractor implements TarSink {
       }
       mkdirSync(this.#absolute(path), 0o755);
       chmodSync(this.#absolute(path), 0o755);
+      this.#giveToRoot(path);
       this.#implied.add(path);
       if (isWhiteout) {
         setXattr(this.#absolute(path), OPAQUE_XATTR, Buffer.from('y'));

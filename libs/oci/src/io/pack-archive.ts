@@ -1,9 +1,12 @@
 import { closeSync, lstatSync, openSync, readSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { opaqueName, whiteoutName } from '../core/layer-entry.ts';
+import { capabilityToContainer } from '../core/file-capability.ts';
+import { toContainerOwner, toHostId, type IdMap } from '../core/id-map.ts';
 import type { TarEntryType } from '../core/tar-entry.ts';
 import { encodeTarHeader, tarEnd, tarPadding, type TarEntryInput } from '../core/tar-writer.ts';
 import { decodeDevice, getXattr, listXattrs } from './native.ts';
 
+const CAPABILITY_XATTR = 'security.capability';
 const READ_BYTES = 256 * 1024;
 
 export interface PackOptions {
@@ -17,6 +20,8 @@ export interface PackOptions {
   readonly asLayer: boolean;
   /** Absolute paths below the root that are left out when they are empty files or directories. */
   readonly skipEmpty?: readonly string[];
+  /** Owners go into the archive as the container with this map sees them. */
+  readonly idMap?: IdMap;
 }
 
 /**
@@ -45,7 +50,7 @@ function* packEntry(
     yield encodeTarHeader({ path: whiteoutName(name), type: 'file' });
     return;
   }
-  const base = baseEntry(absolute, stats, type, name);
+  const base = asInside(baseEntry(absolute, stats, type, name), options.idMap);
   const firstName = stats.nlink > 1 && type === 'file' ? rememberLink(links, stats, name) : undefined;
   if (firstName !== undefined) {
     yield encodeTarHeader({ ...base, type: 'link', linkPath: firstName, sizeBytes: 0 });
@@ -93,8 +98,7 @@ function baseEntry(absolute: string, stats: Stats, type: TarEntryType, name: str
   const { major, minor } = isDevice ? decodeDevice(stats.rdev) : { major: 0, minor: 0 };
   const xattrs = new Map<string, Uint8Array>();
   for (const key of listXattrs(absolute)) {
-    const value =
-      key.startsWith('user.') || key === 'security.capability' ? getXattr(absolute, key) : undefined;
+    const value = key.startsWith('user.') || key === CAPABILITY_XATTR ? getXattr(absolute, key) : undefined;
     if (value !== undefined) {
       xattrs.set(key, value);
     }
@@ -112,6 +116,19 @@ function baseEntry(absolute: string, stats: Stats, type: TarEntryType, name: str
     deviceMinor: minor,
     xattrs,
   };
+}
+
+function asInside(entry: TarEntryInput, map: IdMap | undefined): TarEntryInput {
+  if (map === undefined) {
+    return entry;
+  }
+  const { uid = 0, gid = 0 } = entry;
+  const capability = entry.xattrs?.get(CAPABILITY_XATTR);
+  const xattrs = new Map(entry.xattrs);
+  if (capability !== undefined) {
+    xattrs.set(CAPABILITY_XATTR, capabilityToContainer(capability, toHostId(map.uids, 0) ?? 0));
+  }
+  return { ...entry, ...toContainerOwner(map, { uid, gid }), xattrs };
 }
 
 /** The name under which this inode was packed before, or undefined when this is the first time. */
