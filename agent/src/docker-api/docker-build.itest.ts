@@ -142,6 +142,75 @@ describe.skipIf(!hasDockerCli())('docker build', () => {
     expect(await built('-t', 'cached')).not.toContain('---> Using cache');
   });
 
+  describe('--cache-from', () => {
+    /** Each RUN that is really run leaves another text. */
+    const uuid = 'cat /proc/sys/kernel/random/uuid';
+    const DOCKERFILE = [
+      'FROM busybox',
+      'LABEL origin=cached',
+      'ARG WHO=me',
+      'ENV FIRST=1 SECOND="two words"',
+      'COPY file /file',
+      `RUN echo $WHO $SECOND > /who; ${uuid} > /one`,
+      'ENV FIRST=$SECOND',
+      'WORKDIR /work',
+      `RUN ${uuid} > /two`,
+      'CMD ["cat", "/one"]',
+    ];
+
+    async function forget(): Promise<void> {
+      await host.ok('builder', 'prune', '-f', '--all');
+      expect(await host.ok('system', 'df', '--format', '{{.Type}} {{.TotalCount}}')).toContain(
+        'Build Cache 0',
+      );
+    }
+
+    test('an image that came from elsewhere gives all steps, or those before the first other one', async () => {
+      await files({ Dockerfile: DOCKERFILE.join('\n'), file: 'a' });
+      const first = (await built('-q', '-t', 'source')).trim();
+      const [one, two] = [await run('source', 'cat /one'), await run('source', 'cat /two')];
+      const archive = join(host.root, 'source.tar');
+      await host.ok('save', '-o', archive, 'source');
+      await host.ok('rmi', 'source');
+      await forget();
+      await host.ok('load', '-i', archive);
+
+      const whole = await built('-t', 'whole', '--cache-from', 'source');
+      expect(whole.match(/Using cache/g)).toHaveLength(DOCKERFILE.length - 1);
+      expect(await host.ok('inspect', '-f', '{{.Id}}', 'whole')).toBe(first);
+
+      await forget();
+      const changed = DOCKERFILE.with(8, `RUN ${uuid} > /three`);
+      await files({ Dockerfile: changed.join('\n') });
+      const part = await built('-t', 'part', '--cache-from', 'source');
+      expect(part.match(/Using cache/g)).toHaveLength(7);
+      expect(await run('part', 'cat /one; pwd; echo $FIRST; ls /two 2>&1; true')).toBe(
+        `${one}\n/work\ntwo words\nls: /two: No such file or directory`,
+      );
+      expect(await host.ok('inspect', '-f', '{{.Config.Labels.origin}} {{.Config.Cmd}}', 'part')).toBe(
+        'cached [cat /one]',
+      );
+
+      await forget();
+      await files({ Dockerfile: DOCKERFILE.join('\n') });
+      expect(await built('-t', 'anew', '--cache-from', 'source', '--no-cache')).not.toContain('Using cache');
+      await files({ file: 'b' });
+      const late = await built('-t', 'late', '--cache-from', 'nosuch', '--cache-from', 'source');
+      expect(late).toContain(
+        'WARNING: --cache-from nosuch is not used: it is not on this host; pull it first\n',
+      );
+      expect(late.match(/Using cache/g)).toHaveLength(3);
+      expect(await run('late', 'cat /two')).not.toBe(two);
+    });
+
+    test('an image of which no step can be told says so, and the build goes on', async () => {
+      await files({ Dockerfile: `FROM busybox\nRUN ${uuid} > /one\nRUN true` });
+      const output = await built('-t', 'other', '--cache-from', 'busybox');
+      expect(output).toContain('WARNING: --cache-from busybox is not used: it is not built on an image');
+      expect(output).toContain('Successfully tagged other:latest');
+    });
+  });
+
   test('what fails says what and how', async () => {
     await files({ Dockerfile: 'FROM busybox\nRUN echo before; echo oops >&2; exit 7' });
     const failed = await build();

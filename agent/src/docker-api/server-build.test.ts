@@ -67,7 +67,12 @@ test('every parameter reaches the engine', async () => {
     },
     ...{ memory: '100', memswap: '200', cpushares: '3', cpuperiod: '4', cpuquota: '5', shmsize: '6' },
     ...{ cpusetcpus: '0', cpusetmems: '0', extrahosts: 'a:1.2.3.4', remote: 'https://h/r.git#m:d' },
-    ...{ buildargs: '{"A":"1"}', labels: '{"l":"v"}', ulimits: '[{"Name":"nofile","Soft":1,"Hard":2}]' },
+    ...{
+      buildargs: '{"A":"1"}',
+      labels: '{"l":"v"}',
+      cachefrom: '["c:1","d"]',
+      ulimits: '[{"Name":"nofile","Soft":1,"Hard":2}]',
+    },
   });
   await build(parameters, { 'x-registry-config': encode({ 'r:5000': { username: 'u', password: 'p' } }) });
   const request = harness.engine.builds.requests[0];
@@ -86,6 +91,7 @@ test('every parameter reaches the engine', async () => {
       ...{ cpusetCpus: '0', cpusetMems: '0', ulimits: [{ name: 'nofile', soft: 1, hard: 2 }] },
     },
     ...{ buildArgs: { A: '1' }, labels: { l: 'v' }, extraHosts: ['a:1.2.3.4'] },
+    cacheFrom: ['c:1', 'd'],
   });
   expect(request?.credentials?.('r:5000')).toEqual({ username: 'u', password: 'p' });
   expect(request?.credentials?.('other')).toBeUndefined();
@@ -96,6 +102,7 @@ test.each([
   ['squash=1', 400, /squash is only supported/],
   ['buildargs=%7B', 400, /error reading buildargs/],
   ['memory=much', 400, /invalid value for memory/],
+  ['cachefrom=x', 400, /error reading cachefrom/],
 ])('%s is refused', async (parameters, status, message) => {
   const answer = await build(parameters);
   expect(answer.status).toBe(status);

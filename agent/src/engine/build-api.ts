@@ -18,6 +18,8 @@ export interface BuildRequest {
   readonly labels?: Readonly<Record<string, string>>;
   readonly target?: string;
   readonly noCache?: boolean;
+  /** Images whose steps count as done, when they are in the store. */
+  readonly cacheFrom?: readonly string[];
   /** Fetch base images even when they are there. */
   readonly pull?: boolean;
   readonly platform?: string;

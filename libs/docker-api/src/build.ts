@@ -8,6 +8,8 @@ import { formatTimeMs } from './timestamps.ts';
 
 const StringMap = z.record(z.string(), z.string().nullable());
 
+const StringList = z.array(z.string()).nullable();
+
 const Ulimits = z.array(z.object({ Name: z.string(), Soft: z.number(), Hard: z.number() }));
 
 const RegistryConfig = z.record(z.string(), DockerAuthConfig);
@@ -68,6 +70,11 @@ export function parseStringMap(text: string | undefined, name: string): Record<s
   return Object.fromEntries(
     Object.entries(values).flatMap(([key, value]) => (value === null ? [] : [[key, value] as const])),
   );
+}
+
+/** A query parameter that is a list of texts as JSON (`cachefrom`); null and absent are empty. */
+export function parseStringList(text: string | undefined, name: string): readonly string[] {
+  return parseBody(StringList, parseJson(text, name, [])) ?? [];
 }
 
 /** The query parameter `ulimits`. */

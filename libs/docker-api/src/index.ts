@@ -13,6 +13,7 @@ export {
   buildCacheToDocker,
   parseBuildUlimits,
   parseRegistryConfig,
+  parseStringList,
   parseStringMap,
   type BuildCacheFacts,
   type DockerBuildCache,

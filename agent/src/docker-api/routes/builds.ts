@@ -3,6 +3,7 @@ import {
   parseBuildUlimits,
   parseFilters,
   parseRegistryConfig,
+  parseStringList,
   parseStringMap,
 } from '@skep/docker-api';
 import { SwarmError } from '@skep/kernel';
@@ -90,6 +91,7 @@ function readRequest(exchange: Exchange): BuildRequest {
       .getAll('extrahosts')
       .flatMap((hosts) => hosts.split(',').filter((host) => host !== '')),
     noCache: exchange.flag('nocache'),
+    cacheFrom: parseStringList(text('cachefrom'), 'cachefrom'),
     pull: exchange.flag('pull'),
     resources: resourcesOf(exchange),
     credentials: (registry) => {

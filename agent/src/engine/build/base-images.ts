@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MEDIA_TYPES, type ImageStore, type StoredImage } from '@skep/oci';
@@ -12,17 +13,48 @@ export async function writeImageDirectory(
   image: StoredImage,
   directory: string,
 ): Promise<void> {
+  const { layers } = image.manifest;
+  const size = (await store.content.size(image.id)) ?? 0;
+  await writeDirectory(store, { config: { digest: image.id, size }, layers }, directory);
+  await symlink(store.content.blobPath(image.id), join(directory, hexOf(image.id)));
+}
+
+/** As {@link writeImageDirectory}, for a configuration that is not in the store, over layers that are. */
+export async function writeStepDirectory(
+  store: ImageStore,
+  step: { readonly config: string; readonly layers: StoredImage['manifest']['layers'] },
+  directory: string,
+): Promise<void> {
+  const digest = imageIdOf(step.config);
+  const size = Buffer.byteLength(step.config);
+  await writeDirectory(store, { config: { digest, size }, layers: step.layers }, directory);
+  await writeFile(join(directory, hexOf(digest)), step.config);
+}
+
+/** The id of the image that has this configuration. */
+export function imageIdOf(config: string): string {
+  return `sha256:${createHash('sha256').update(config).digest('hex')}`;
+}
+
+function hexOf(digest: string): string {
+  return digest.slice(digest.indexOf(':') + 1);
+}
+
+async function writeDirectory(
+  store: ImageStore,
+  image: {
+    readonly config: { readonly digest: string; readonly size: number };
+    readonly layers: StoredImage['manifest']['layers'];
+  },
+  directory: string,
+): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(join(directory, 'version'), 'Directory Transport Version: 1.1\n');
   const manifest = {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.dockerManifest,
-    config: {
-      mediaType: MEDIA_TYPES.dockerConfig,
-      digest: image.id,
-      size: (await store.content.size(image.id)) ?? 0,
-    },
-    layers: image.manifest.layers.map(({ digest, size }) => ({
+    config: { mediaType: MEDIA_TYPES.dockerConfig, ...image.config },
+    layers: image.layers.map(({ digest, size }) => ({
       // The reader looks at the bytes to find out how they are packed.
       mediaType: MEDIA_TYPES.dockerLayerGzip,
       digest,
@@ -30,8 +62,7 @@ export async function writeImageDirectory(
     })),
   };
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
-  const digests = new Set([image.id, ...image.manifest.layers.map((layer) => layer.digest)]);
-  for (const digest of digests) {
-    await symlink(store.content.blobPath(digest), join(directory, digest.slice(digest.indexOf(':') + 1)));
+  for (const digest of new Set(image.layers.map((layer) => layer.digest))) {
+    await symlink(store.content.blobPath(digest), join(directory, hexOf(digest)));
   }
 }

@@ -27,6 +27,7 @@ import { openBuildContext, type BuildContext } from './build-context.ts';
 import { prepareBuildNetwork } from './build-network.ts';
 import { builderArguments, containersConf } from './builder-arguments.ts';
 import { BuilderOutput, describeFailure } from './builder-output.ts';
+import { bringCacheSources } from './cache-sources.ts';
 import type { BuilderStorage } from './builder-storage.ts';
 import { storeBuiltImage } from './built-image.ts';
 import { cacheRecords, planCachePrune } from './cache-records.ts';
@@ -184,6 +185,7 @@ export class ImageBuilds implements BuildApi {
     const pins: (() => void)[] = [];
     try {
       const bases = await this.#bringBases(build, dockerfile, pins);
+      await bringCacheSources({ ...this.#options, build, ...startOf(dockerfile, bases), pins });
       const path = join(build.work, 'Dockerfile');
       await writeFile(
         path,
@@ -340,6 +342,15 @@ export class ImageBuilds implements BuildApi {
   #cgroupOf(buildId: string): string {
     return `${this.#cgroupParent}/${buildId}`;
   }
+}
+
+/** What a build starts from, for the steps of other images to begin there. */
+function startOf(
+  { stages }: Dockerfile,
+  bases: ReadonlyMap<string, StoredImage>,
+): { readonly bases: readonly StoredImage[]; readonly startsFromScratch: boolean } {
+  const startsFromScratch = stages.some(({ text }) => /^FROM (--\S+ )*scratch( |$)/i.test(text));
+  return { bases: [...bases.values()], startsFromScratch };
 }
 
 /** What the builder defines for FROM by itself. */

@@ -63,11 +63,15 @@ test('standard input is an archive, or a Dockerfile', async () => {
 
 test('flags become the query of the build', () => {
   const query = new URLSearchParams(
-    buildQuery({ tag: ['a', 'b:1'], buildArg: ['A=1=2'], cache: false, quiet: true }, { dockerfile: 'D' }),
+    buildQuery(
+      { tag: ['a', 'b:1'], buildArg: ['A=1=2'], cacheFrom: ['c'], cache: false, quiet: true },
+      { dockerfile: 'D' },
+    ),
   );
   expect(query.getAll('t')).toEqual(['a', 'b:1']);
   expect(Object.fromEntries(query)).toMatchObject({
     buildargs: '{"A":"1=2"}',
+    cachefrom: '["c"]',
     nocache: '1',
     q: '1',
     dockerfile: 'D',

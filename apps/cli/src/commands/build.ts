@@ -13,6 +13,7 @@ interface BuildFlags {
   readonly target?: string;
   readonly platform?: string;
   readonly network?: string;
+  readonly cacheFrom?: readonly string[];
   readonly addHost?: string[];
   readonly cache: boolean;
   readonly pull?: boolean;
@@ -44,6 +45,7 @@ export function registerBuild(program: Command): void {
     .option('--network <mode>', 'network of RUN: bridge, none, host, or a network')
     .option('--add-host <name:ip>', 'line of /etc/hosts (repeat)', collect)
     .option('--no-cache', 'do every step anew')
+    .option('--cache-from <image>', 'image on this host whose steps count as done (repeat)', collect)
     .option('--pull', 'fetch base images even when they are here')
     .option('-q, --quiet', 'print the id of the image only')
     .action(
@@ -83,6 +85,7 @@ export function buildQuery(
   set('networkmode', flags.network);
   set('buildargs', JSON.stringify(parsePairs(flags.buildArg ?? [], process.env)));
   set('labels', JSON.stringify(parsePairs(flags.label ?? [], {})));
+  set('cachefrom', flags.cacheFrom === undefined ? undefined : JSON.stringify(flags.cacheFrom));
   set('nocache', flags.cache === false ? '1' : undefined);
   set('pull', flags.pull === true ? '1' : undefined);
   set('q', flags.quiet === true ? '1' : undefined);
