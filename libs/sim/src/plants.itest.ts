@@ -30,6 +30,7 @@ const FOUND: Readonly<Record<RaftPlant | SwarmPlant, readonly [World, number, st
   leakContainers: ['swarm', 3, 'finally_nothingLeaked'],
   restartEndedTask: ['swarm', 3, 'anytime_taskRunsOnce'],
   reviveTask: ['swarm', 1, 'eventually_servicesConverge'],
+  keepDemoted: ['swarm', 5, 'eventually_rolesAreTaken'],
 };
 
 describe('a planted mistake is found', () => {

@@ -28,6 +28,7 @@ export const SWARM_PLANTS = [
   'leakContainers',
   'restartEndedTask',
   'reviveTask',
+  'keepDemoted',
 ] as const;
 
 export type RaftPlant = (typeof RAFT_PLANTS)[number];

@@ -1,62 +1,52 @@
+import { roleNotTaken } from '../checkers/eventually-roles-are-taken.ts';
 import { notConverged } from '../checkers/eventually-services-converge.ts';
 import { leftOver } from '../checkers/finally-nothing-leaked.ts';
 import { Violation } from '../checkers/violation.ts';
 import type { SimHost } from './sim-host.ts';
-import type { SimManager } from './sim-manager.ts';
 
-const LEAK = 'leak: ';
 /** Entries that a manager may be behind the leader, whose loops go on writing. */
 const BEHIND_MAX = 20;
 
+/** Something that is not yet as it should be, and the property that it breaks should it stay so. */
+export interface Problem {
+  readonly property: string;
+  readonly text: string;
+}
+
+const notYet = (text: string): Problem => ({ property: 'eventually_servicesConverge', text });
+
 /** What is not yet as it should be once the faults have stopped; undefined when all is. */
-export function problemOf(hosts: readonly SimHost[]): string | undefined {
+export function problemOf(hosts: readonly SimHost[]): Problem | undefined {
   const planes = hosts.map(({ manager }) => manager.plane).filter((plane) => plane !== undefined);
   const leader = planes.find(({ isLeading }) => isLeading);
   if (leader === undefined || planes.filter(({ isLeading }) => isLeading).length > 1) {
-    return 'there is not one leader';
+    return notYet('there is not one leader');
   }
-  const misplaced = hosts.find((host) => !hasItsRole(host, leader));
+  const misplaced = roleNotTaken(hosts, leader);
   if (misplaced !== undefined) {
-    return `${misplaced.nodeId} is not (only) what it should be, ${String(leader.replica.store.view().get('node', misplaced.nodeId)?.spec.role)}`;
+    return { property: 'eventually_rolesAreTaken', text: misplaced };
   }
   if (planes.some(({ logIndex }) => logIndex + BEHIND_MAX < leader.logIndex)) {
-    return 'a manager is far behind';
+    return notYet('a manager is far behind');
   }
   const away = hosts.find(
     ({ agent, nodeId }) => !agent.isConnected || !leader.connectedNodeIds.includes(nodeId),
   );
   if (away !== undefined) {
-    return `${away.nodeId} has no session`;
+    return notYet(`${away.nodeId} has no session`);
   }
   const tx = leader.replica.store.view();
   const wrong = notConverged(tx);
   if (wrong !== undefined) {
-    return wrong;
+    return notYet(wrong);
   }
   const left = leftOver(tx, new Map(hosts.map(({ nodeId, agent }) => [nodeId, agent.engine])));
-  return left === undefined ? undefined : `${LEAK}${left}`;
-}
-
-/** Whether a host is what the users want it to be: a voter of the group with its process, or nothing of the kind. */
-function hasItsRole({ nodeId, role, manager }: SimHost, leader: SimManager): boolean {
-  const wanted = leader.replica.store.view().get('node', nodeId)?.spec.role;
-  const members = leader.members.filter((member) => member.nodeId === nodeId);
-  if (wanted === 'worker') {
-    return role === 'worker' && members.length === 0 && !manager.process.isUp;
-  }
-  const [member] = members;
-  return (
-    role === 'manager' &&
-    members.length === 1 &&
-    member?.role === 'voter' &&
-    manager.member?.isUp === true &&
-    manager.member.raftId === member.raftId
-  );
+  return left === undefined ? undefined : { property: 'finally_nothingLeaked', text: left };
 }
 
 /** The failure of a cluster that did not come right in time, with its tasks. */
 export function notComeRight(hosts: readonly SimHost[], afterMs: number): Violation {
-  const problem = problemOf(hosts) ?? 'the last change of the users was not acknowledged';
+  const problem = problemOf(hosts) ?? notYet('the last change of the users was not acknowledged');
   const leader = hosts.map(({ manager }) => manager.plane).find((plane) => plane?.isLeading === true);
   const tasks = (leader?.replica.store.view().list('task') ?? []).map(
     ({ id, serviceName, slot, nodeId, desiredState, status }) =>
@@ -71,9 +61,8 @@ export function notComeRight(hosts: readonly SimHost[], afterMs: number): Violat
     const members = JSON.stringify(status?.membership.voters ?? []);
     return `${nodeId} ${role} raft ${String(manager.member?.raftId)} ${at} applied ${String(manager.plane?.logIndex)} voters ${members}`;
   });
-  const property = problem.startsWith(LEAK) ? 'finally_nothingLeaked' : 'eventually_servicesConverge';
   return new Violation(
-    property,
-    `${problem} after ${String(afterMs)} ms of calm\n${[...managers, ...tasks].join('\n')}`,
+    problem.property,
+    `${problem.text} after ${String(afterMs)} ms of calm\n${[...managers, ...tasks].join('\n')}`,
   );
 }

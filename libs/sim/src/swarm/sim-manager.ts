@@ -8,6 +8,7 @@ import {
   managerIds,
   type Channel,
   type LeaderPart,
+  type MembershipRequest,
   type RaftStatus,
 } from '@skep/controlplane/parts';
 import { newObjectId, type Clock, type Prng } from '@skep/kernel';
@@ -91,7 +92,7 @@ export class SimManager implements MemberApplication {
         nodeId: outside.nodeId,
         isLeading: () => this.isLeading,
         raftStatus: () => this.#group.status(),
-        changeMembership: (request) => this.#group.changeMembership(request),
+        changeMembership: (request) => this.#changeMembership(request),
         transferLeadership: (nodeId) => this.#group.transferLeadership(nodeId),
       },
       process,
@@ -142,6 +143,16 @@ export class SimManager implements MemberApplication {
       },
     };
     return [dispatcher, loops, keeper];
+  }
+
+  async #changeMembership(request: MembershipRequest): Promise<void> {
+    const { plant, process } = this.#outside;
+    if (plant === 'keepDemoted') {
+      // Mistake: a manager that is to be a worker stays in the group.
+      await new Promise<void>((resolve) => process.after(1_000, resolve));
+    } else {
+      await this.#group.changeMembership(request);
+    }
   }
 
   get isLeading(): boolean {
