@@ -142,6 +142,27 @@ describe('buildOciSpec', () => {
     expect([hostname, linux.sysctl]).toEqual([undefined, undefined]);
   });
 
+  test('a map of users brings a namespace, its ids, and groups that may ping', () => {
+    const uids = [{ containerId: 0, hostId: 100_000, size: 70_000 }];
+    const gids = [
+      { containerId: 0, hostId: 200_000, size: 1000 },
+      { containerId: 1000, hostId: 300_000, size: 69_000 },
+    ];
+    const namespaces = {
+      ...input().namespaces,
+      ipc: { kind: 'host' },
+      user: { kind: 'path', path: '/run/user-namespace' },
+    } as const;
+    const { linux, mounts } = build({}, { namespaces, idMap: { uids, gids } });
+    expect(linux.namespaces).toContainEqual({ type: 'user', path: '/run/user-namespace' });
+    expect(linux.uidMappings).toEqual([{ containerID: 0, hostID: 100_000, size: 70_000 }]);
+    expect(linux.gidMappings?.map(({ hostID }) => hostID)).toEqual([200_000, 300_000]);
+    expect(linux.sysctl?.['net.ipv4.ping_group_range']).toBe('0 999');
+    expect(mounts.map(({ type }) => type)).not.toContain('mqueue');
+    expect(build().linux).not.toHaveProperty('uidMappings');
+    expect(build().mounts.map(({ type }) => type)).toContain('mqueue');
+  });
+
   test.each<[string, Partial<ContainerConfig>, string]>([
     ['a capability that is none', { security: { capAdd: ['NONSENSE'] } }, 'invalid capability'],
     ['a security option that is none', { security: { options: ['nonsense'] } }, 'invalid --security-opt'],

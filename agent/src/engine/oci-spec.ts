@@ -284,6 +284,8 @@ function buildMounts(input: OciSpecInput): OciMount[] {
   const writability = isPrivileged ? 'rw' : 'ro';
   const shmBytes = config.resources?.shmBytes ?? SHM_BYTES_DEFAULT;
   const sharesHostPid = input.namespaces.pid.kind === 'host';
+  // Only the user namespace that an IPC namespace belongs to can mount its queues, which work without.
+  const hasQueues = input.idMap === undefined || input.namespaces.ipc.kind !== 'host';
   const defaults: OciMount[] = [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     {
@@ -310,7 +312,7 @@ function buildMounts(input: OciSpecInput): OciMount[] {
       source: 'cgroup',
       options: ['nosuid', 'noexec', 'nodev', writability],
     },
-    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    ...(hasQueues ? [QUEUES] : []),
     ...(config.namespaces?.ipc === 'none' ? [] : [shmMount(input.shmSource, shmBytes)]),
   ];
   const own = [...input.binds, ...tmpfsMounts(config)];
@@ -323,6 +325,13 @@ function buildMounts(input: OciSpecInput): OciMount[] {
       .sort((a, b) => depth(a.destination) - depth(b.destination)),
   ];
 }
+
+const QUEUES: OciMount = {
+  destination: '/dev/mqueue',
+  type: 'mqueue',
+  source: 'mqueue',
+  options: ['nosuid', 'noexec', 'nodev'],
+};
 
 function shmMount(source: string | null, bytes: number): OciMount {
   return source === null

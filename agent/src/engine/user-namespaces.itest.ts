@@ -13,6 +13,10 @@ const idMap: IdMap = {
   uids: [{ containerId: 0, hostId: UID, size: SIZE }],
   gids: [{ containerId: 0, hostId: GID, size: SIZE }],
 };
+/** cap_net_raw=ep, as setcap(8) writes it. */
+const RAW_SOCKETS = new Map([
+  ['security.capability', Buffer.from('0100000200200000000000000000000000000000', 'hex')],
+]);
 const none = { image: 'busybox', network: { mode: 'none' } } as const;
 const sleeper = { ...none, cmd: ['sleep', '1000'] } as const;
 
@@ -24,6 +28,13 @@ beforeAll(async () => {
     files: [
       { path: 'srv/of-root', type: 'file', content: 'image', mode: 0o600 },
       { path: 'srv/of-user', type: 'file', content: 'image', mode: 0o600, uid: 33, gid: 34 },
+      {
+        path: 'opt/ping',
+        type: 'file',
+        content: readFileSync('/bin/busybox'),
+        mode: 0o755,
+        xattrs: RAW_SOCKETS,
+      },
     ],
   });
 });
@@ -145,6 +156,21 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
     await remove(other);
   });
 
+  test('capabilities of files count in it, and only in it', async () => {
+    const pings = (of: string): Promise<string> => inside(of, '/opt/ping -c 1 127.0.0.1 2>&1', 'nobody');
+    expect(await pings(id)).toContain('1 packets received');
+    // A copy is made by the container: its capability counts for the container's root alone, until it is in an image.
+    await inside(id, 'chmod 700 /opt/ping; chmod 755 /opt/ping');
+    expect(await pings(id)).toContain('1 packets received');
+    const image = await fixture.engine.images.commit(id, {});
+    for (const user of ['', 'host']) {
+      const again = await start({ ...sleeper, runtime, image, namespaces: { user } });
+      expect(await pings(again)).toContain('1 packets received');
+      await remove(again);
+    }
+    await fixture.engine.images.remove(image);
+  });
+
   test('its own system files are its own', async () => {
     expect(
       await inside(
@@ -191,6 +217,29 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
     await remove(host, privileged);
     const refused = fixture.engine.containers.create({ ...sleeper, security: { privileged: true } });
     await expect(refused).rejects.toThrow('privileged mode is incompatible with user namespaces');
+  });
+
+  test.each<[string, Partial<ContainerConfig>]>([
+    ['the IPC namespace of the host', { namespaces: { ipc: 'host' } }],
+    ['a terminal', { tty: true, openStdin: true }],
+    ['a read-only root', { readOnlyRootfs: true }],
+    ['all capabilities', { security: { capAdd: ['ALL'] } }],
+    ['no new privileges', { security: { options: ['no-new-privileges'] } }],
+    ['devices', { resources: { devices: [{ pathOnHost: '/dev/fuse' }] } }],
+    [
+      'limits',
+      {
+        resources: { memoryBytes: 2 ** 26, pidsLimit: 20, ulimits: [{ name: 'nofile', soft: 99, hard: 99 }] },
+      },
+    ],
+    ['another user', { user: 'nobody' }],
+    ['cgroups of its own', { namespaces: { cgroup: 'private' } }],
+  ])('it starts with %s', async (_name, config) => {
+    const other = await start({ ...sleeper, runtime, ...config });
+    const { uid } = statSync(`/proc/${String(await pidOf(other))}`);
+    expect(uid).toBe(config.user === 'nobody' ? UID + 65_534 : UID);
+    expect((await fixture.engine.execs.run(other, { cmd: ['id'] })).exitCode).toBe(0);
+    await remove(other);
   });
 
   test('containers that share a namespace are in one user namespace', async () => {
