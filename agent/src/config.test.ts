@@ -32,9 +32,20 @@ describe('readCommandLine', () => {
     [['--registry-mirror=https://me:secret@mirror.lan'], 'the URL without a path'],
     [['--registry-certs=certs'], '--registry-certs "certs": must be an absolute path'],
     [['--userns-remap=a:b:c'], '--userns-remap "a:b:c": must be default, user[:group] or uid[:gid]'],
+    [['--image-gc=80:90'], '--image-gc "80:90": must be off or HIGH:LOW, with 0 < LOW < HIGH <= 100'],
+    [['--image-gc=101:90'], '--image-gc'],
+    [['--image-gc=90'], '--image-gc'],
     [['--nonsense'], '--nonsense'],
   ])('%j is refused by name', (args, message) => {
     expect(() => readCommandLine(args)).toThrow(message);
+  });
+
+  test.each([
+    [[], { highPercent: 90, lowPercent: 80 }],
+    [['--image-gc=70:60'], { highPercent: 70, lowPercent: 60 }],
+    [['--image-gc=off'], { highPercent: 0, lowPercent: 0 }],
+  ])('%j: when images are collected', (args, imageGc) => {
+    expect(readCommandLine(args)).toMatchObject({ config: { imageGc } });
   });
 
   test('mirrors are of Docker Hub unless they name another registry', () => {

@@ -31,6 +31,7 @@ const OPTIONS = {
   dns: { type: 'string', multiple: true },
   label: { type: 'string', multiple: true },
   'parallel-starts': { type: 'string' },
+  'image-gc': { type: 'string' },
   'userns-remap': { type: 'string' },
   'log-level': { type: 'string' },
   help: { type: 'boolean' },
@@ -59,6 +60,7 @@ export const USAGE = `swarmd: container engine and swarm agent of one host (runs
   --dns IP                   resolver for containers instead of the host's (repeat)
   --label KEY=VALUE          label of this engine (repeat)
   --parallel-starts N        containers started at one time (6)
+  --image-gc HIGH:LOW|off    use of the disk in percent at which unused images begin and cease to be removed (90:80)
   --userns-remap NAME        root of containers is a subordinate user of default, USER[:GROUP] or UID[:GID]
   --log-level LEVEL          debug, info, warn or error (info)
 `;
@@ -67,6 +69,7 @@ const HostPort = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^:[\]]*):\d{1,5}$/, 'must be HOST:PORT')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'port is over 65535');
+const WATERMARKS = /^(\d{1,3}):(\d{1,3})$/;
 const MIRROR = /^(?:([a-zA-Z0-9.:[\]-]+)=)?(https?:\/\/[^/?#@=\s]+)\/?$/;
 const AbsolutePath = z.string().regex(/^\//, 'must be an absolute path');
 
@@ -96,6 +99,13 @@ const Flags = z.strictObject({
   dns: z.array(z.union([z.ipv4(), z.ipv6()])).default([]),
   label: z.array(z.string().regex(/^[^=]+=/, 'must be KEY=VALUE')).default([]),
   'parallel-starts': z.coerce.number().int().min(1).max(64).default(6),
+  'image-gc': z
+    .string()
+    .default('90:80')
+    .refine(
+      (text) => text === 'off' || areWatermarks(text),
+      'must be off or HIGH:LOW, with 0 < LOW < HIGH <= 100',
+    ),
   'userns-remap': z
     .string()
     .regex(/^[^:\s]+(:[^:\s]+)?$/, 'must be default, user[:group] or uid[:gid]')
@@ -104,6 +114,17 @@ const Flags = z.strictObject({
   help: z.boolean().optional(),
   version: z.boolean().optional(),
 });
+
+function areWatermarks(text: string): boolean {
+  const { highPercent, lowPercent } = parseWatermarks(text);
+  return lowPercent > 0 && lowPercent < highPercent && highPercent <= 100;
+}
+
+/** `off` gives 0, at which nothing is collected. */
+function parseWatermarks(text: string): AgentConfig['imageGc'] {
+  const [, high = '0', low = '0'] = WATERMARKS.exec(text) ?? [];
+  return { highPercent: Number(high), lowPercent: Number(low) };
+}
 
 /** The settings of one swarmd. All paths derive from the two roots. */
 export interface AgentConfig {
@@ -128,6 +149,8 @@ export interface AgentConfig {
   readonly dns: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly parallelStarts: number;
+  /** Use of the data root's disk, in percent, at which images begin and cease to be removed; 0: never. */
+  readonly imageGc: { readonly highPercent: number; readonly lowPercent: number };
   /** Whose subordinate ids containers get; undefined: they share the host's users. */
   readonly usernsRemap: string | undefined;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -205,6 +228,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       dns: flags.dns,
       labels: parseLabels(flags.label),
       parallelStarts: flags['parallel-starts'],
+      imageGc: parseWatermarks(flags['image-gc']),
       usernsRemap: flags['userns-remap'],
       logLevel: flags['log-level'],
     },

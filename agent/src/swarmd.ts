@@ -83,6 +83,7 @@ export class Swarmd {
         mirrors: this.#config.registryMirrors,
         certificateDirectory: this.#config.registryCertificates,
       },
+      imageWatermarks: this.#config.imageGc,
       log: this.#log.child({ component: 'engine' }),
     });
     this.#engine = engine;

@@ -74,7 +74,7 @@ export interface EngineOptions {
   /** Bound of the build cache; 10 GiB when absent. */
   readonly buildCacheBytesMax?: number;
   /** When a filling disk costs unused images; 90 and 80 percent when absent. */
-  readonly imageWatermarks?: Watermarks;
+  readonly imageWatermarks?: Partial<Watermarks>;
   /** How full the disk is, in percent, for tests. */
   readonly measureDisk?: () => Promise<number>;
 }
@@ -140,7 +140,7 @@ export class Engine implements EngineApi {
       void this.#keepUp();
     }, UPKEEP_INTERVAL_MS);
     this.#upkeep.unref();
-    const watermarks = options.imageWatermarks ?? WATERMARKS_DEFAULT;
+    const watermarks = { ...WATERMARKS_DEFAULT, ...options.imageWatermarks };
     this.#collector = new ImageCollector(context, watermarks, options.measureDisk);
     this.#collection = setInterval(() => {
       this.collectImages().catch((err: unknown) => {
