@@ -150,11 +150,20 @@ export interface ResourceConfig {
   readonly pidsLimit?: number;
   readonly shmBytes?: number;
   readonly blkioWeight?: number;
+  readonly blockIoLimits?: readonly BlockIoLimit[];
   readonly ulimits?: readonly Ulimit[];
   readonly devices?: readonly DeviceMapping[];
   /** `c 1:3 rwm`. */
   readonly deviceCgroupRules?: readonly string[];
   readonly cgroupParent?: string;
+}
+
+/** How much of one disk may be used in a second. */
+export interface BlockIoLimit {
+  readonly kind: 'readBytes' | 'writeBytes' | 'readOperations' | 'writeOperations';
+  /** The disk's device file, such as `/dev/sda`; partitions have no limits of their own. */
+  readonly path: string;
+  readonly perSecond: number;
 }
 
 export interface Ulimit {

@@ -22,6 +22,7 @@ import type { EngineContext } from './engine-context.ts';
 import { observeHostLimits } from './host-limits.ts';
 import { withInitLayer } from './init-layer.ts';
 import { checkLimits, checkLogging } from './limit-checks.ts';
+import { resolveDisks } from './host-devices.ts';
 import { buildResources, buildRlimits } from './oci-resources.ts';
 import { parseSecurityOptions } from './oci-spec.ts';
 import { parsePublications } from './port-checks.ts';
@@ -156,7 +157,8 @@ function checkConfig(
     }),
   );
   unwrap(buildRlimits(resources.ulimits ?? []));
-  unwrap(buildResources({ resources, isPrivileged: false, devices: [] }));
+  const disks = resolveDisks(resources.blockIoLimits ?? []);
+  unwrap(buildResources({ resources, isPrivileged: false, devices: [], disks }));
   unwrap(parsePublications(network.publications ?? []));
   const runtime = config.runtime ?? context.defaultRuntime;
   if (!context.runtimes.has(runtime)) {

@@ -8,7 +8,7 @@ import { linkedHosts } from './container-links.ts';
 import { chooseNamespaces, networkRequest, prepareShm, userNamespaceOwner } from './container-namespaces.ts';
 import type { ContainerEntry, ContainerRecord, ResolvedMount } from './container-record.ts';
 import type { EngineContext } from './engine-context.ts';
-import { allDevices, resolveDevices } from './host-devices.ts';
+import { allDevices, resolveDevices, resolveDisks } from './host-devices.ts';
 import type { PreparedNetwork } from './network-provider.ts';
 import { buildOciSpec } from './oci-spec.ts';
 import type { OciMount, OciSpec } from './oci-types.ts';
@@ -269,6 +269,7 @@ function makeSpec(
     binds: [...withoutTaken(networkFileMounts(paths), made.binds), ...initMounts, ...made.binds],
     shmSource: prepareShm(context, record),
     devices: [...(isPrivileged ? allDevices() : []), ...resolveDevices(devices)],
+    disks: resolveDisks(config.resources?.blockIoLimits ?? []),
     initPath: initProgram === null ? null : INIT_TARGET,
     availableCapabilities: context.availableCapabilities,
     architecture: context.architecture,

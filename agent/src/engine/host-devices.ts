@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SwarmError } from '@skep/kernel';
-import type { DeviceMapping } from './container-config.ts';
-import type { GrantedDevice } from './oci-resources.ts';
+import type { BlockIoLimit, DeviceMapping } from './container-config.ts';
+import type { GrantedDevice, ThrottledDisk } from './oci-resources.ts';
 
 const DEVICES_MAX = 2000;
 /** Terminals and shared memory are made anew in each container. */
@@ -37,6 +37,32 @@ export function resolveDevices(mappings: readonly DeviceMapping[]): GrantedDevic
   });
 }
 
+/** Looks up the disks that limits of input and output name. */
+export function resolveDisks(limits: readonly BlockIoLimit[]): ThrottledDisk[] {
+  return limits.map((limit) => {
+    const shown = limit.path.slice(0, 200);
+    const stats = statSync(limit.path, { throwIfNoEntry: false });
+    if (stats === undefined) {
+      throw new SwarmError('invalid_argument', `stat ${shown}: no such file or directory`);
+    }
+    if (!stats.isBlockDevice()) {
+      throw new SwarmError(
+        'invalid_argument',
+        `${shown} is not a block device: name a disk such as /dev/sda`,
+      );
+    }
+    return { limit, ...deviceNumbers(stats.rdev) };
+  });
+}
+
+/** How Linux packs the two numbers of a device. */
+function deviceNumbers(rdev: number): { readonly major: number; readonly minor: number } {
+  return {
+    major: ((rdev >> 8) & 0xfff) | (Math.floor(rdev / 2 ** 32) & ~0xfff),
+    minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00),
+  };
+}
+
 /** All devices of the host, for `--privileged`. */
 export function allDevices(): GrantedDevice[] {
   return collect('/dev', '/dev', 'rwm');
@@ -63,8 +89,7 @@ function collect(source: string, target: string, permissions: string): GrantedDe
       device: {
         path: target,
         type: stats.isCharacterDevice() ? 'c' : 'b',
-        major: ((rdev >> 8) & 0xfff) | (Math.floor(rdev / 2 ** 32) & ~0xfff),
-        minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00),
+        ...deviceNumbers(rdev),
         fileMode: stats.mode & 0o777,
         uid: stats.uid,
         gid: stats.gid,

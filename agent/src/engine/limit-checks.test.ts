@@ -66,6 +66,7 @@ describe('limits of a container', () => {
     [{ nanoCpus: 1 }, { cpuPeriodMicros: 1000 }, /CPU Period cannot be updated as NanoCPUs/],
     [{ cpuQuotaMicros: 1000 }, { nanoCpus: 1 }, /cannot be updated as CPU Quota has already been set/],
     [{ nanoCpus: 1 }, { nanoCpus: 2 }, undefined],
+    [{}, { blockIoLimits: [] }, /Limits of single disks cannot be updated/],
   ])('%o updated by %o', (current, update, reason) => {
     const checked = checkUpdate(current, update);
     if (reason === undefined) {

@@ -58,6 +58,10 @@ export function checkUpdate(current: ResourceConfig, update: ResourceConfig): Re
   const hasQuota = had.cpuQuotaMicros > 0 || had.cpuPeriodMicros > 0;
   const fault = firstOf([
     [
+      update.blockIoLimits !== undefined,
+      'Limits of single disks cannot be updated: make the container anew with others',
+    ],
+    [
       had.memorySwapBytes > 0 &&
         update.memorySwapBytes === undefined &&
         wanted.memoryBytes > had.memorySwapBytes,

@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from '@skep/kernel';
-import type { ResourceConfig, Ulimit } from './container-config.ts';
-import type { OciDevice, OciDeviceRule, OciResources } from './oci-types.ts';
+import type { BlockIoLimit, ResourceConfig, Ulimit } from './container-config.ts';
+import type { OciBlockIo, OciDevice, OciDeviceRule, OciResources, OciThrottle } from './oci-types.ts';
 
 const CPU_PERIOD_MICROS = 100_000;
 const NANOS_PER_CPU = 1_000_000_000;
@@ -47,10 +47,19 @@ export interface GrantedDevice {
   readonly permissions: string;
 }
 
+/** A limit with the numbers of its disk. */
+export interface ThrottledDisk {
+  readonly limit: BlockIoLimit;
+  readonly major: number;
+  readonly minor: number;
+}
+
 export interface ResourceInput {
   readonly resources: ResourceConfig;
   readonly isPrivileged: boolean;
   readonly devices: readonly GrantedDevice[];
+  /** Absent in an update: the runtimes do not change the limits of disks. */
+  readonly disks?: readonly ThrottledDisk[];
 }
 
 /** Limits and device rules as the runtime wants them. */
@@ -62,15 +71,14 @@ export function buildResources(input: ResourceInput): Result<OciResources> {
   const { resources } = input;
   const memory = memorySection(resources);
   const cpu = cpuSection(resources);
+  const blockIo = blockIoSection(resources, input.disks ?? []);
   const pidsLimit = resources.pidsLimit ?? 0;
   return ok({
     devices: devices.value,
     ...(memory === undefined ? {} : { memory }),
     ...(cpu === undefined ? {} : { cpu }),
     ...(pidsLimit > 0 ? { pids: { limit: pidsLimit } } : {}),
-    ...(resources.blkioWeight === undefined || resources.blkioWeight === 0
-      ? {}
-      : { blockIO: { weight: resources.blkioWeight } }),
+    ...(blockIo === undefined ? {} : { blockIO: blockIo }),
   });
 }
 
@@ -108,6 +116,26 @@ function cpuSection(resources: ResourceConfig): OciResources['cpu'] | undefined 
       ? {}
       : { mems: resources.cpusetMems }),
   };
+  return Object.keys(section).length === 0 ? undefined : section;
+}
+
+const THROTTLES = {
+  readBytes: 'throttleReadBpsDevice',
+  writeBytes: 'throttleWriteBpsDevice',
+  readOperations: 'throttleReadIOPSDevice',
+  writeOperations: 'throttleWriteIOPSDevice',
+} as const satisfies Record<BlockIoLimit['kind'], keyof OciBlockIo>;
+
+function blockIoSection(
+  resources: ResourceConfig,
+  disks: readonly ThrottledDisk[],
+): OciResources['blockIO'] | undefined {
+  const weight = positive(resources.blkioWeight);
+  const throttles: Partial<Record<(typeof THROTTLES)[BlockIoLimit['kind']], OciThrottle[]>> = {};
+  for (const { limit, major, minor } of disks) {
+    (throttles[THROTTLES[limit.kind]] ??= []).push({ major, minor, rate: limit.perSecond });
+  }
+  const section = { ...(weight === undefined ? {} : { weight }), ...throttles };
   return Object.keys(section).length === 0 ? undefined : section;
 }
 

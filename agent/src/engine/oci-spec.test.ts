@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ALL_CAPABILITIES, DEFAULT_CAPABILITIES } from './capabilities.ts';
-import type { ContainerConfig } from './container-config.ts';
+import type { BlockIoLimit, ContainerConfig } from './container-config.ts';
 import type { EffectiveConfig } from './container-record.ts';
 import { buildOciSpec, type OciSpecInput } from './oci-spec.ts';
 import type { OciSpec } from './oci-types.ts';
@@ -39,6 +39,7 @@ function input(config: Partial<ContainerConfig> = {}, more: Partial<OciSpecInput
     binds: [],
     shmSource: null,
     devices: [],
+    disks: [],
     initPath: null,
     availableCapabilities: ALL_CAPABILITIES,
     architecture: 'amd64',
@@ -101,6 +102,28 @@ describe('buildOciSpec', () => {
     expect(targets.indexOf('/data')).toBeLessThan(targets.indexOf('/data/x'));
     expect(targets.indexOf('/data/x')).toBeLessThan(targets.indexOf('/data/x/y'));
     expect(mounts.at(-1)?.options).toEqual(['nosuid', 'nodev', 'exec', 'size=1024', 'mode=700', 'rw']);
+  });
+
+  test('limits of disks, by their numbers, beside the weight', () => {
+    const limit = (kind: BlockIoLimit['kind'], perSecond: number): BlockIoLimit => ({
+      kind,
+      path: '',
+      perSecond,
+    });
+    const disks = [
+      { limit: limit('readBytes', 1), major: 8, minor: 0 },
+      { limit: limit('readBytes', 2), major: 8, minor: 16 },
+      { limit: limit('writeOperations', 3), major: 8, minor: 0 },
+    ];
+    expect(build({ resources: { blkioWeight: 300 } }, { disks }).linux.resources.blockIO).toEqual({
+      weight: 300,
+      throttleReadBpsDevice: [
+        { major: 8, minor: 0, rate: 1 },
+        { major: 8, minor: 16, rate: 2 },
+      ],
+      throttleWriteIOPSDevice: [{ major: 8, minor: 0, rate: 3 }],
+    });
+    expect(build({ resources: {} }).linux.resources.blockIO).toBeUndefined();
   });
 
   test('limits', () => {

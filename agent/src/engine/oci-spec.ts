@@ -5,7 +5,7 @@ import type { ContainerConfig, SecurityConfig } from './container-config.ts';
 import type { EffectiveConfig } from './container-record.ts';
 import { mergeEnvironment } from './effective-config.ts';
 import { omitUndefined } from './omit-undefined.ts';
-import { buildResources, buildRlimits, type GrantedDevice } from './oci-resources.ts';
+import { buildResources, buildRlimits, type GrantedDevice, type ThrottledDisk } from './oci-resources.ts';
 import type { OciIdMapping, OciMount, OciProcess, OciSpec } from './oci-types.ts';
 import { defaultSeccomp, type SeccompSection } from './seccomp-profile.ts';
 import type { ResolvedUser } from './user-lookup.ts';
@@ -64,6 +64,7 @@ export interface OciSpecInput {
   /** Host directory to be /dev/shm, or null for a tmpfs of the container's own. */
   readonly shmSource: string | null;
   readonly devices: readonly GrantedDevice[];
+  readonly disks: readonly ThrottledDisk[];
   /** Path inside the container of the init program, or null. */
   readonly initPath: string | null;
   readonly availableCapabilities: readonly string[];
@@ -86,6 +87,7 @@ export function buildOciSpec(input: OciSpecInput): Result<OciSpec> {
     resources: config.resources ?? {},
     isPrivileged,
     devices: input.devices,
+    disks: input.disks,
   });
   if (!process.ok) {
     return process;

@@ -72,6 +72,20 @@ export interface OciDeviceRule {
   readonly access: string;
 }
 
+export interface OciThrottle {
+  readonly major: number;
+  readonly minor: number;
+  readonly rate: number;
+}
+
+export interface OciBlockIo {
+  readonly weight?: number;
+  readonly throttleReadBpsDevice?: readonly OciThrottle[];
+  readonly throttleWriteBpsDevice?: readonly OciThrottle[];
+  readonly throttleReadIOPSDevice?: readonly OciThrottle[];
+  readonly throttleWriteIOPSDevice?: readonly OciThrottle[];
+}
+
 export interface OciResources {
   readonly devices?: readonly OciDeviceRule[];
   readonly memory?: {
@@ -89,5 +103,5 @@ export interface OciResources {
     readonly mems?: string;
   };
   readonly pids?: { readonly limit: number };
-  readonly blockIO?: { readonly weight: number };
+  readonly blockIO?: OciBlockIo;
 }

@@ -56,6 +56,8 @@ const DeviceMapping = z.object({
   CgroupPermissions: z.string().optional(),
 });
 
+const ThrottleDevice = z.object({ Path: z.string(), Rate: z.number().int().nonnegative() });
+
 /** Limits; also what `POST /containers/{id}/update` takes. */
 const resourcesShape = {
   CpuShares: z.number().int().optional(),
@@ -64,10 +66,10 @@ const resourcesShape = {
   CgroupParent: z.string().optional(),
   BlkioWeight: z.number().int().optional(),
   BlkioWeightDevice: z.array(z.unknown()).optional(),
-  BlkioDeviceReadBps: z.array(z.unknown()).optional(),
-  BlkioDeviceWriteBps: z.array(z.unknown()).optional(),
-  BlkioDeviceReadIOps: z.array(z.unknown()).optional(),
-  BlkioDeviceWriteIOps: z.array(z.unknown()).optional(),
+  BlkioDeviceReadBps: z.array(ThrottleDevice).optional(),
+  BlkioDeviceWriteBps: z.array(ThrottleDevice).optional(),
+  BlkioDeviceReadIOps: z.array(ThrottleDevice).optional(),
+  BlkioDeviceWriteIOps: z.array(ThrottleDevice).optional(),
   CpuPeriod: z.number().int().optional(),
   CpuQuota: z.number().int().optional(),
   CpuRealtimePeriod: z.number().int().optional(),

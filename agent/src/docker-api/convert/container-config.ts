@@ -92,14 +92,7 @@ export function containerConfigOf(
 }
 
 function refuseUnsupported(host: DockerHostConfig): void {
-  const lists = [
-    'DeviceRequests',
-    'BlkioWeightDevice',
-    'BlkioDeviceReadBps',
-    'BlkioDeviceWriteBps',
-    'BlkioDeviceReadIOps',
-    'BlkioDeviceWriteIOps',
-  ] as const;
+  const lists = ['DeviceRequests', 'BlkioWeightDevice'] as const;
   for (const field of lists) {
     if ((host[field] ?? []).length > 0) {
       throw new SwarmError('unimplemented', `HostConfig.${field} is not supported`);

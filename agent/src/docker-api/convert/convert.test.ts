@@ -145,6 +145,29 @@ test('container names', () => {
   }
 });
 
+test('the four lists of limits of disks become one; a rate of 0 is none', () => {
+  const HostConfig = {
+    BlkioDeviceReadBps: [
+      { Path: '/dev/sda', Rate: 1 },
+      { Path: '/dev/sdb', Rate: 0 },
+    ],
+    BlkioDeviceWriteBps: null,
+    BlkioDeviceReadIOps: [{ Path: '/dev/sdb', Rate: 2 }],
+    BlkioDeviceWriteIOps: [],
+  };
+  expect(configOf({ Image: 'busybox', HostConfig })).toMatchObject({
+    resources: {
+      blockIoLimits: [
+        { kind: 'readBytes', path: '/dev/sda', perSecond: 1 },
+        { kind: 'readOperations', path: '/dev/sdb', perSecond: 2 },
+      ],
+    },
+  });
+  expect(configOf({ Image: 'busybox', HostConfig: { BlkioDeviceReadBps: [] } })).not.toHaveProperty(
+    'resources.blockIoLimits',
+  );
+});
+
 describe('mounts', () => {
   test.each([
     ['/a:/b', { type: 'bind', source: '/a', target: '/b', createSource: true }],

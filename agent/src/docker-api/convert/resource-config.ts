@@ -2,6 +2,7 @@ import { orOmit, type DockerContainerUpdate, type DockerHostConfig } from '@skep
 import { SwarmError } from '@skep/kernel';
 
 import type {
+  BlockIoLimit,
   ContainerUpdate,
   DeviceMapping,
   ResourceConfig,
@@ -32,6 +33,7 @@ export function resourcesOf(host: DockerHostConfig): ResourceConfig {
     pidsLimit: pids === undefined || pids <= 0 ? undefined : pids,
     shmBytes: given(host.ShmSize),
     blkioWeight: given(host.BlkioWeight),
+    blockIoLimits: given(blockIoLimitsOf(host)),
     ulimits: host.Ulimits?.map(({ Name, Soft, Hard }) => ({
       name: Name ?? '',
       soft: Soft ?? 0,
@@ -42,6 +44,22 @@ export function resourcesOf(host: DockerHostConfig): ResourceConfig {
     cgroupParent: given(host.CgroupParent),
   };
   return Object.fromEntries(Object.entries(resources).filter(([, value]) => value !== undefined));
+}
+
+/** Docker's four lists as one; a rate of 0 is none. */
+function blockIoLimitsOf(host: DockerHostConfig): readonly BlockIoLimit[] | undefined {
+  const lists = {
+    readBytes: host.BlkioDeviceReadBps,
+    writeBytes: host.BlkioDeviceWriteBps,
+    readOperations: host.BlkioDeviceReadIOps,
+    writeOperations: host.BlkioDeviceWriteIOps,
+  } as const;
+  const limits = (Object.keys(lists) as (keyof typeof lists)[]).flatMap((kind) =>
+    (lists[kind] ?? [])
+      .filter(({ Rate }) => Rate > 0)
+      .map(({ Path, Rate }) => ({ kind, path: Path, perSecond: Rate })),
+  );
+  return limits.length === 0 ? undefined : limits;
 }
 
 function deviceOf(device: NonNullable<DockerHostConfig['Devices']>[number]): DeviceMapping {
