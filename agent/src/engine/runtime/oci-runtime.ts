@@ -12,6 +12,7 @@ const COMMAND_TIMEOUT_MS = 30_000;
 const ERROR_BYTES_MAX = 16 * 1024;
 const FREEZE_DEADLINE_MS = 10_000;
 const FREEZE_POLL_MS = 5;
+const REFREEZE_POLLS = 10;
 
 /** Runs one command of the OCI runtime to its end; the runtime's message is the error's. */
 export function runRuntime(runtime: OciRuntime, args: readonly string[]): Promise<void> {
@@ -117,8 +118,16 @@ export async function updateContainer(
   await runRuntime(runtime, ['update', '--resources', resources.path, containerId]);
 }
 
-/** Freezes or thaws a cgroup and waits until the kernel has done so. */
-export async function setFrozen(host: CgroupHost, cgroupsPath: string, isFrozen: boolean): Promise<void> {
+/**
+ * Freezes or thaws a cgroup and waits until the kernel has done so. What cannot be frozen in time goes on as it was: half
+ * frozen it could not even be killed.
+ */
+export async function setFrozen(
+  host: CgroupHost,
+  cgroupsPath: string,
+  isFrozen: boolean,
+  deadlineMs: number = FREEZE_DEADLINE_MS,
+): Promise<void> {
   const directory = cgroupDirectory(host, 'freezer', cgroupsPath);
   if (directory === undefined) {
     throw new SwarmError(
@@ -127,18 +136,25 @@ export async function setFrozen(host: CgroupHost, cgroupsPath: string, isFrozen:
     );
   }
   const file = join(directory, host.version === 2 ? 'cgroup.freeze' : 'freezer.state');
-  const wanted = host.version === 2 ? (isFrozen ? '1' : '0') : isFrozen ? 'FROZEN' : 'THAWED';
-  const deadline = Date.now() + FREEZE_DEADLINE_MS;
-  for (;;) {
+  const [thawed, frozen] = host.version === 2 ? ['0', '1'] : ['THAWED', 'FROZEN'];
+  const wanted = isFrozen ? frozen : thawed;
+  const deadline = Date.now() + deadlineMs;
+  for (let poll = 1; ; poll += 1) {
     await writeFile(file, wanted);
     if (await hasState(host, directory, wanted)) {
       return;
     }
     if (Date.now() > deadline) {
+      await writeFile(file, thawed);
       throw new SwarmError(
         'deadline_exceeded',
         `the kernel did not ${isFrozen ? 'freeze' : 'thaw'} the container`,
       );
+    }
+    if (host.version === 1 && isFrozen && poll % REFREEZE_POLLS === 0) {
+      // A program of several threads that is just being replaced by another (execve) waits for its threads to end, and
+      // those that are frozen already cannot: version 1 needs to let them.
+      await writeFile(file, thawed);
     }
     await delay(FREEZE_POLL_MS);
   }
