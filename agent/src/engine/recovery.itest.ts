@@ -151,7 +151,7 @@ describe.each([
       ]);
       const steps = prng.nextInt(7);
       for (let step = 0; step < steps; step += 1) {
-        expect(await lines.next()).toBe('true');
+        await lines.next();
       }
       await delay(prng.nextInt(60));
       await killChild();
