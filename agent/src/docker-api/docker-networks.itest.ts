@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { SwarmdFixture, hasDockerCli } from './testing/swarmd-fixture.ts';
 
+/** Who says a word listens anew for each connection, and is not there for a moment in between. */
+const PATIENT = { timeout: 10_000 };
+
 /** Local networks as the unmodified docker CLI sees them, on the real kernel. Needs root. */
 describe.skipIf(!hasDockerCli())('docker networks', () => {
   let host: SwarmdFixture;
@@ -343,9 +346,9 @@ describe.skipIf(!hasDockerCli())('docker networks', () => {
       await host.ok('network', 'create', 'shared');
       await host.ok('run', '-d', '--name', 'owner', '--network', 'shared', ...speaker('owner'));
       const share = ['run', '--rm', '--network', 'container:owner', 'busybox', 'sh', '-c'];
-      expect(await host.ok(...share, `${answer('127.0.0.1', 80)}; hostname; cat /etc/hostname`)).toMatch(
-        /^owner\n([0-9a-f]{12})\n\1$/,
-      );
+      await expect
+        .poll(() => host.ok(...share, `${answer('127.0.0.1', 80)}; hostname; cat /etc/hostname`), PATIENT)
+        .toMatch(/^owner\n([0-9a-f]{12})\n\1$/);
       expect(await host.ok(...share, 'nslookup -type=a owner 127.0.0.11 | grep -c ^Address')).not.toBe('0');
       const ports = ['run', '--rm', '--network', 'container:owner', '-p', '80:80', 'busybox', 'true'];
       expect(await host.refused(...ports)).toContain(
@@ -387,9 +390,12 @@ describe.skipIf(!hasDockerCli())('docker networks', () => {
     expect(await inside('in-vault', ping('10.51.0.2'))).toBe('lost');
     expect(await inside('in-one', ping('10.53.0.2'))).toBe('lost');
     expect(await host.ok('port', 'in-vault')).toBe('');
-    expect(
-      await host.ok('run', '--rm', '--network', 'vault', 'busybox', 'sh', '-c', answer('in-vault', 80)),
-    ).toBe('vault');
+    await expect
+      .poll(
+        () => host.ok('run', '--rm', '--network', 'vault', 'busybox', 'sh', '-c', answer('in-vault', 80)),
+        PATIENT,
+      )
+      .toBe('vault');
     // Nor is a container reached from outside by its own address.
     host.onHost('ip netns exec outside ip route add 10.51.0.0/16 via 10.99.0.1');
     expect(outside(answer('10.51.0.2', 80))).not.toContain('one');
@@ -414,9 +420,9 @@ describe.skipIf(!hasDockerCli())('docker networks', () => {
         '80/tcp -> 10.99.0.1:8081',
         '80/tcp -> 127.0.0.1:8080',
       ]);
-      expect(host.onHost(answer('127.0.0.1', 8080))).toBe('here');
-      expect(host.onHost(answer('10.99.0.1', 8081))).toBe('here');
-      expect(outside(answer('10.99.0.1', 8081))).toBe('here');
+      await expect.poll(() => host.onHost(answer('127.0.0.1', 8080)), PATIENT).toBe('here');
+      await expect.poll(() => host.onHost(answer('10.99.0.1', 8081)), PATIENT).toBe('here');
+      await expect.poll(() => outside(answer('10.99.0.1', 8081)), PATIENT).toBe('here');
       expect(outside(answer('10.99.0.1', 8080))).not.toContain('here');
       expect(await host.refused('run', '--rm', '-p', '203.0.113.9:80:80', 'busybox', 'true')).toContain(
         '203.0.113.9 is not an address of this host',
@@ -431,7 +437,7 @@ describe.skipIf(!hasDockerCli())('docker networks', () => {
         '53/udp -> 0.0.0.0:5353',
         '80/tcp -> 0.0.0.0:5353',
       ]);
-      await expect.poll(() => outside(answer('10.99.0.1', 5353))).toBe('tcp');
+      await expect.poll(() => outside(answer('10.99.0.1', 5353)), PATIENT).toBe('tcp');
       await expect.poll(() => askDatagram('10.99.0.1', 5353)).toBe('echo ask');
       await stop();
       await host.ok('rm', '-f', 'both');
@@ -453,13 +459,13 @@ describe.skipIf(!hasDockerCli())('docker networks', () => {
         listen,
       );
       for (const port of [8000, 8003, 8005]) {
-        await expect.poll(() => outside(answer('10.99.0.1', port))).toBe(String(port));
+        await expect.poll(() => outside(answer('10.99.0.1', port)), PATIENT).toBe(String(port));
       }
       expect((await host.ok('port', 'range')).split('\n')).toHaveLength(6);
       // One of several: those that are taken are passed over.
       await host.ok('run', '-d', '--name', 'pick', '-p', '8004-8010:80', ...speaker('picked'));
       expect(await host.ok('port', 'pick', '80')).toBe('0.0.0.0:8006');
-      expect(outside(answer('10.99.0.1', 8006))).toBe('picked');
+      await expect.poll(() => outside(answer('10.99.0.1', 8006)), PATIENT).toBe('picked');
       expect(await host.refused('run', '--rm', '-p', '8000-8005:80', 'busybox', 'true')).toContain(
         'port is already allocated',
       );
@@ -475,7 +481,7 @@ describe.skipIf(!hasDockerCli())('docker networks', () => {
       ]);
       const port = Number(ports[0]?.split(':')[1]);
       expect(port).toBeGreaterThanOrEqual(32_768);
-      expect(outside(answer('10.99.0.1', port))).toBe('free');
+      await expect.poll(() => outside(answer('10.99.0.1', port)), PATIENT).toBe('free');
       const clash = await host.docker([
         'run',
         '--name',
@@ -502,9 +508,9 @@ describe.skipIf(!hasDockerCli())('docker networks', () => {
     await host.ok('run', '-d', ...web, ...speaker('lasting'));
     await host.ok('run', '-d', '--name', 'lasting-box', '--network', 'lasting', ...SLEEP);
     await host.killDaemon();
-    expect(outside(answer('10.99.0.1', 8099))).toBe('lasting');
+    await expect.poll(() => outside(answer('10.99.0.1', 8099)), PATIENT).toBe('lasting');
     await host.startDaemon();
-    expect(outside(answer('10.99.0.1', 8099))).toBe('lasting');
+    await expect.poll(() => outside(answer('10.99.0.1', 8099)), PATIENT).toBe('lasting');
     expect(await inside('lasting-box', ping('www'))).toBe('reached');
     expect(await host.refused('run', '--rm', '-p', '8099:80', 'busybox', 'true')).toContain(
       'port is already allocated',

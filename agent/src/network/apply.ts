@@ -40,6 +40,8 @@ export async function applyKernelOps(ops: readonly KernelOp[]): Promise<FailedOp
       });
     }
   }
+  // After the parameters, which may have to allow IPv6 on a device first.
+  failures.push(...(await runBatch('ip', ['-6'], rendered.ip6)));
   return failures;
 }
 

@@ -1,8 +1,11 @@
 import { requireCidr, requireIpv4 } from './ipv4.ts';
 import { VETH_HOST_MAC, bridgedVethName, routedVethName } from './naming.ts';
 import type { Naming } from './naming.ts';
+import { requireIp } from './ip-prefix.ts';
 import {
   addAddress,
+  addIpv6Address,
+  addIpv6DefaultRoute,
   addNeighbour,
   addRoute,
   addVeth,
@@ -23,6 +26,8 @@ export interface InterfacePlan {
   readonly mtu: number;
   /** Whether the container's default route goes this way. */
   readonly isDefaultRoute: boolean;
+  /** For an attachment with an IPv6 address. */
+  readonly ipv6?: { readonly gateway: string; readonly isDefaultRoute: boolean };
   /** Device group of the host's end. */
   readonly group: number;
 }
@@ -87,12 +92,40 @@ export function containerRequests(plan: InterfacePlan, deviceIndex: number): Net
           addRoute({ deviceIndex, destination: gateway, prefixLength: 32, source: address }),
           addRoute({ deviceIndex, destination: subnet.first, prefixLength, gateway, source: address }),
         ];
-  return isDefaultRoute
-    ? [...addressing, addRoute({ deviceIndex, destination: 0, prefixLength: 0, gateway })]
-    : addressing;
+  return [
+    ...addressing,
+    ...(isDefaultRoute ? [addRoute({ deviceIndex, destination: 0, prefixLength: 0, gateway })] : []),
+    ...ipv6Requests(plan, deviceIndex),
+  ];
 }
 
-/** Line that makes the container's default route, or moves it. */
+function ipv6Requests({ attachment, ipv6 }: InterfacePlan, deviceIndex: number): NetlinkRequest[] {
+  if (attachment.ipv6 === undefined || ipv6 === undefined) {
+    return [];
+  }
+  const { address, prefixLength } = attachment.ipv6;
+  return [
+    addIpv6Address({ deviceIndex, address: requireIp(address).value, prefixLength }),
+    ...(ipv6.isDefaultRoute
+      ? [addIpv6DefaultRoute({ deviceIndex, gateway: requireIp(ipv6.gateway).value })]
+      : []),
+  ];
+}
+
+/**
+ * Parameters of a container's interface that is to have IPv6, below /proc/sys/net of its namespace; others have none.
+ * Nothing is heard from routers, and its own addresses need not be asked for: no container waits for them.
+ */
+export function ipv6Sysctls(interfaceName: string): readonly (readonly [path: string, value: string])[] {
+  const at = `ipv6/conf/${interfaceName}`;
+  return [
+    [`${at}/accept_ra`, '0'],
+    [`${at}/accept_dad`, '0'],
+    [`${at}/disable_ipv6`, '0'],
+  ];
+}
+
+/** Line that makes the container's default route of either family, or moves it. */
 export function defaultRouteLine(gateway: string, device: string): string {
   return `route replace default via ${gateway} dev ${device}`;
 }

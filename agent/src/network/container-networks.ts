@@ -9,14 +9,14 @@ import type {
   NetworkRequest,
   PreparedNetwork,
 } from '../engine/network-provider.ts';
-import { defaultRouteLine, hostEndOf } from './attach.ts';
+import { hostEndOf } from './attach.ts';
 import type { InterfacePlan } from './attach.ts';
 import {
-  TASK_ID_LABEL,
   findNetwork,
   freeInterfaceName,
-  gatewayNetworkOf,
+  hostAddressesOf,
   interfaceMtu,
+  ipv6GatewayOf,
   joinableNetworks,
   planAttachment,
   preparedNetwork,
@@ -24,9 +24,18 @@ import {
   wantedPublications,
 } from './container-plan.ts';
 import type { JoinableNetwork } from './container-plan.ts';
+import {
+  adoptedAttachments,
+  disconnectLines,
+  gatewaysOf,
+  localContainer,
+  publicationTarget,
+  repointed,
+} from './container-state.ts';
+import type { GatewayNetworks } from './container-state.ts';
 import type { DnsServer, DnsSockets } from './dns-server.ts';
 import type { HostNetwork } from './host-network.ts';
-import type { HostPorts } from './host-ports.ts';
+import type { HostPorts, PortRequest } from './host-ports.ts';
 import { InterfaceMaker } from './interface-maker.ts';
 import type { KernelFollower } from './kernel-follower.ts';
 import type { VethLink } from './kernel-object.ts';
@@ -54,7 +63,7 @@ export interface ContainerNetworksOptions {
 /** A container this host made a network for. */
 interface ContainerRecord {
   readonly request: NetworkRequest;
-  readonly gatewayNetworkId: string | undefined;
+  readonly gateways: GatewayNetworks;
   readonly isEmbeddedDns: boolean;
 }
 
@@ -80,12 +89,10 @@ export class ContainerNetworks implements NetworkProvider {
     const networks = this.#networks();
     try {
       const attachments = this.#planAll(request, networks);
-      const gatewayNetworkId = gatewayNetworkOf(attachments, networks, request.attachments);
+      const gateways = gatewaysOf(attachments, networks, request);
       const isEmbeddedDns = this.#wantsEmbeddedDns(request, attachments, networks);
-      const publications = this.#publish(request, attachments, gatewayNetworkId);
-      const plans = attachments.map((attachment) =>
-        this.#interfacePlan(attachment, networks, attachment.networkId === gatewayNetworkId),
-      );
+      const publications = this.#publish(request, attachments, gateways);
+      const plans = attachments.map((attachment) => this.#interfacePlan(attachment, networks, gateways));
       const openInside = (): DnsSockets | undefined => {
         setNamespaceSysctls();
         return isEmbeddedDns ? openDnsSockets() : undefined;
@@ -95,7 +102,7 @@ export class ContainerNetworks implements NetworkProvider {
         this.#options.dns.attach(containerId, sockets);
       }
       const made = await this.#maker.make(containerId, request.containerName, plans);
-      this.#records.set(containerId, { request, gatewayNetworkId, isEmbeddedDns });
+      this.#records.set(containerId, { request, gateways, isEmbeddedDns });
       const container = localContainer(request, { attachments, publications, isRunning: false });
       await this.#enter(container, made);
       return this.#prepared(container, networks);
@@ -171,16 +178,16 @@ export class ContainerNetworks implements NetworkProvider {
     try {
       const attachments = [...container.attachments, made];
       const request = { ...record.request, attachments: [...record.request.attachments, attachment] };
-      const gatewayNetworkId = gatewayNetworkOf(attachments, networks, request.attachments);
-      const plan = this.#interfacePlan(made, networks, gatewayNetworkId === made.networkId);
+      const gateways = gatewaysOf(attachments, networks, request);
+      const plan = this.#interfacePlan(made, networks, gateways);
       const links = await this.#maker.make(containerId, container.name, [plan]);
       const isEmbeddedDns = record.isEmbeddedDns || this.#wantsEmbeddedDns(request, attachments, networks);
       if (isEmbeddedDns && !record.isEmbeddedDns) {
         dns.attach(containerId, netns.enter(containerId, openDnsSockets));
       }
-      this.#records.set(containerId, { request, gatewayNetworkId, isEmbeddedDns });
+      this.#records.set(containerId, { request, gateways, isEmbeddedDns });
       const current = host.containers.get(containerId) ?? container;
-      const next = repointed({ ...current, attachments }, gatewayNetworkId);
+      const next = repointed({ ...current, attachments }, gateways);
       await this.#enter(next, links);
       return this.#prepared(next, networks);
     } finally {
@@ -202,18 +209,19 @@ export class ContainerNetworks implements NetworkProvider {
       ...record.request,
       attachments: record.request.attachments.filter((item) => item.network !== id && item.network !== name),
     };
-    const gatewayNetworkId = gatewayNetworkOf(attachments, networks, request.attachments);
-    const lines = [`link del dev ${gone.interfaceName}`];
-    const next = attachments.find((attachment) => attachment.networkId === gatewayNetworkId);
-    if (next !== undefined && record.gatewayNetworkId === id) {
-      const { gateway } = subnetFor(findNetwork(networks, next.networkId), next.address);
-      lines.push(defaultRouteLine(gateway, next.interfaceName));
+    const gateways = gatewaysOf(attachments, networks, request);
+    for (const [family, lines] of disconnectLines(gone, {
+      before: record.gateways,
+      gateways,
+      attachments,
+      networks,
+    })) {
+      requireSuccess(await netns.enter(containerId, () => runIpBatch(family, lines)), container.name);
     }
-    requireSuccess(await netns.enter(containerId, () => runIpBatch(lines)), container.name);
     follower.forgetDevices(new Set(this.#hostEnds([gone])));
-    this.#records.set(containerId, { ...record, request, gatewayNetworkId });
+    this.#records.set(containerId, { ...record, request, gateways });
     const current = host.containers.get(containerId) ?? container;
-    const changed = repointed({ ...current, attachments }, gatewayNetworkId);
+    const changed = repointed({ ...current, attachments }, gateways);
     host.putContainer(changed);
     await follower.follow();
     return this.#prepared(changed, networks);
@@ -231,7 +239,7 @@ export class ContainerNetworks implements NetworkProvider {
   /** Resolvers a container's other queries go to; none when it has no way out. */
   serversOf(containerId: string): readonly string[] {
     const record = this.#records.get(containerId);
-    if (record?.gatewayNetworkId === undefined) {
+    if (record?.gateways.ipv4 === undefined) {
       return [];
     }
     const own = record.request.dns.nameservers ?? [];
@@ -260,38 +268,28 @@ export class ContainerNetworks implements NetworkProvider {
       throw new SwarmError('not_found', `network namespace of container ${request.containerName} is gone`);
     }
     const networks = this.#networks();
-    const attachments = prepared.interfaces.flatMap((entry): LocalAttachment[] => {
-      const [address, prefixLength] = (entry.ipv4Address ?? '').split('/');
-      return address === undefined || prefixLength === undefined
-        ? []
-        : [
-            {
-              containerId,
-              networkId: entry.networkId,
-              endpointId: entry.endpointId,
-              interfaceName: entry.interfaceName,
-              macAddress: entry.macAddress,
-              address,
-              prefixLength: Number(prefixLength),
-              aliases: entry.aliases,
-            },
-          ];
-    });
-    const gatewayNetworkId = gatewayNetworkOf(attachments, networks, request.attachments);
-    const target = attachments.find((attachment) => attachment.networkId === gatewayNetworkId);
+    const attachments = adoptedAttachments(containerId, prepared);
+    const gateways = gatewaysOf(attachments, networks, request);
     const publications = prepared.ports.map((port): LocalPublication => ({
       containerId,
       ...port,
-      address: target?.address ?? '',
+      address: publicationTarget(attachments, gateways, port.hostAddress) ?? '',
     }));
-    for (const port of prepared.ports) {
-      ports.take({ ...port, owner: containerId, first: port.hostPort, last: port.hostPort });
+    for (const { hostAddress, hostPort, protocol } of prepared.ports) {
+      ports.take({
+        owner: containerId,
+        protocol,
+        hostAddresses: [hostAddress],
+        first: hostPort,
+        last: hostPort,
+        relayTo: this.#relayTo(containerId),
+      });
     }
     const isEmbeddedDns = prepared.resolvConf.includes(`nameserver ${EMBEDDED_DNS_ADDRESS}\n`);
     if (isEmbeddedDns) {
       dns.attach(containerId, netns.enter(containerId, openDnsSockets));
     }
-    this.#records.set(containerId, { request, gatewayNetworkId, isEmbeddedDns });
+    this.#records.set(containerId, { request, gateways, isEmbeddedDns });
     host.putContainer(localContainer(request, { attachments, publications, isRunning: true }));
   }
 
@@ -325,41 +323,53 @@ export class ContainerNetworks implements NetworkProvider {
   #publish(
     request: NetworkRequest,
     attachments: readonly LocalAttachment[],
-    gatewayNetworkId: string | undefined,
+    gateways: GatewayNetworks,
   ): LocalPublication[] {
-    const target = attachments.find((attachment) => attachment.networkId === gatewayNetworkId);
     const { containerId } = request;
-    return target === undefined
-      ? []
-      : wantedPublications(request).map((port): LocalPublication => {
-          const first = port.hostPort ?? 0;
-          const hostAddress =
-            port.hostAddress === undefined || port.hostAddress === '' ? '0.0.0.0' : port.hostAddress;
-          const hostPort = this.#options.ports.take({
-            owner: containerId,
-            protocol: port.protocol,
-            hostAddress,
-            first,
-            last: Math.max(first, port.hostPortEnd ?? first),
-          });
-          return {
-            containerId,
-            protocol: port.protocol,
-            hostAddress,
-            hostPort,
-            address: target.address,
-            containerPort: port.containerPort,
-          };
-        });
+    const targetOf = (hostAddress: string): string | undefined =>
+      publicationTarget(attachments, gateways, hostAddress);
+    if (gateways.ipv4 === undefined) {
+      return [];
+    }
+    return wantedPublications(request).flatMap((port) => {
+      const first = port.hostPort ?? 0;
+      const hostAddresses = hostAddressesOf(port, targetOf('::') !== undefined);
+      const { protocol, containerPort } = port;
+      const hostPort = this.#options.ports.take({
+        owner: containerId,
+        protocol,
+        hostAddresses,
+        first,
+        last: Math.max(first, port.hostPortEnd ?? first),
+        relayTo: this.#relayTo(containerId),
+      });
+      return hostAddresses.map((hostAddress): LocalPublication => {
+        const address = targetOf(hostAddress) ?? '';
+        return { containerId, protocol, hostAddress, hostPort, address, containerPort };
+      });
+    });
+  }
+
+  /** Where connections to a published port of a container lead at the moment they come. */
+  #relayTo(containerId: string): NonNullable<PortRequest['relayTo']> {
+    return (port, hostAddress) => {
+      const found = this.#options.host.containers
+        .get(containerId)
+        ?.publications.find(
+          (one) => one.protocol === 'tcp' && one.hostPort === port && one.hostAddress === hostAddress,
+        );
+      return found === undefined ? undefined : { address: found.address, port: found.containerPort };
+    };
   }
 
   #interfacePlan(
     attachment: LocalAttachment,
     networks: readonly JoinableNetwork[],
-    isDefaultRoute: boolean,
+    gateways: GatewayNetworks,
   ): InterfacePlan {
     const { naming, host } = this.#options;
     const network = findNetwork(networks, attachment.networkId);
+    const ipv6Gateway = ipv6GatewayOf(network);
     return {
       naming,
       attachment,
@@ -367,7 +377,10 @@ export class ContainerNetworks implements NetworkProvider {
       group: network.kind === 'local' ? 0 : overlayGroup(naming, network.network.vni),
       gateway: subnetFor(network, attachment.address).gateway,
       mtu: interfaceMtu(network, host.observed.underlayMtu),
-      isDefaultRoute,
+      isDefaultRoute: attachment.networkId === gateways.ipv4,
+      ...(ipv6Gateway === undefined
+        ? {}
+        : { ipv6: { gateway: ipv6Gateway, isDefaultRoute: attachment.networkId === gateways.ipv6 } }),
     };
   }
 
@@ -392,7 +405,7 @@ export class ContainerNetworks implements NetworkProvider {
     return preparedNetwork({
       container,
       networks,
-      gatewayNetworkId: record.gatewayNetworkId,
+      gatewayNetworkId: record.gateways.ipv4,
       netnsPath: this.#options.netns.pathOf(container.containerId),
       resolvConf: renderResolvConf({
         host: this.#options.hostResolvers(),
@@ -424,41 +437,20 @@ export class ContainerNetworks implements NetworkProvider {
       ...[...this.#options.host.containers.values()].flatMap((container) => container.attachments),
       ...[...this.#pending.values()].flat(),
     ];
-    return new Set(attachments.filter((item) => item.networkId === networkId).map((item) => item.address));
+    return new Set(
+      attachments
+        .filter((item) => item.networkId === networkId)
+        .flatMap(({ address, ipv6 }) => (ipv6 === undefined ? [address] : [address, ipv6.address])),
+    );
   }
 
   #networks(): JoinableNetwork[] {
     const { host } = this.#options;
-    return joinableNetworks(host.localNetworks.values(), host.cluster?.networks ?? []);
+    return joinableNetworks(host.usableLocalNetworks(), host.cluster?.networks ?? []);
   }
 
   #followSoon(): void {
     // A failed pass is logged, counted and tried again by the follower itself.
     this.#options.follower.follow().catch(() => undefined);
   }
-}
-
-function localContainer(
-  request: NetworkRequest,
-  parts: Pick<LocalContainer, 'attachments' | 'publications' | 'isRunning'>,
-): LocalContainer {
-  const taskId = request.labels[TASK_ID_LABEL];
-  return {
-    containerId: request.containerId,
-    name: request.containerName,
-    hostname: request.hostname,
-    ...(taskId === undefined ? {} : { taskId }),
-    ...parts,
-  };
-}
-
-/** Publications lead to the address on the network of the default route, whichever that is now. */
-function repointed(container: LocalContainer, gatewayNetworkId: string | undefined): LocalContainer {
-  const target = container.attachments.find((attachment) => attachment.networkId === gatewayNetworkId);
-  return target === undefined
-    ? container
-    : {
-        ...container,
-        publications: container.publications.map((port) => ({ ...port, address: target.address })),
-      };
 }

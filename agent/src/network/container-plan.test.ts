@@ -172,6 +172,8 @@ describe('local networks', () => {
       nowMs: 5,
       existing: [SAMPLE_BRIDGE],
       taken: [SAMPLE_BRIDGE.subnet],
+      ipv6Obstacle: undefined,
+      hostSeed: 'host',
     });
 
   test('get what is not said', () => {

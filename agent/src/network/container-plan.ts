@@ -12,7 +12,9 @@ import type {
 } from '../engine/network-provider.ts';
 import { chooseAddress } from './address-pool.ts';
 import { chooseGateway } from './attach.ts';
+import { formatIp, parseIp } from './ip-prefix.ts';
 import { contains, parseCidr, requireIpv4 } from './ipv4.ts';
+import { chooseIpv6Address } from './ipv6-pool.ts';
 import { findByReference } from './local-networks.ts';
 import { containerMac, endpointIdOf } from './naming.ts';
 import { overlayMtu } from './plan.ts';
@@ -87,7 +89,7 @@ export interface AttachmentInput {
   readonly interfaceName: string;
   readonly wanted: NetworkAttachment;
   readonly network: JoinableNetwork;
-  /** Plain addresses in use on this network. */
+  /** Plain addresses of both families in use on this network. */
   readonly taken: ReadonlySet<string>;
 }
 
@@ -117,6 +119,7 @@ export function planAttachment(input: AttachmentInput): LocalAttachment {
     ...(range === undefined ? {} : { range }),
     ...(wanted.ipv4Address === undefined ? {} : { wanted: wanted.ipv4Address }),
   });
+  const ipv6 = ipv6AddressOf(input);
   return {
     containerId,
     networkId: network.id,
@@ -125,8 +128,36 @@ export function planAttachment(input: AttachmentInput): LocalAttachment {
     macAddress: checkedMac(wanted.macAddress) ?? containerMac(address),
     address,
     prefixLength: Number(subnet.split('/')[1]),
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     aliases: wanted.aliases ?? [],
   };
+}
+
+function ipv6AddressOf({ network, wanted, taken }: AttachmentInput): LocalAttachment['ipv6'] {
+  const pool = network.kind === 'local' ? network.network.ipv6 : undefined;
+  if (pool === undefined) {
+    if (wanted.ipv6Address !== undefined) {
+      throw new SwarmError(
+        'invalid_argument',
+        `network ${network.name} has no IPv6 subnet for the address ${wanted.ipv6Address}; ` +
+          'leave the address out, or use a network that was created with --ipv6',
+      );
+    }
+    return undefined;
+  }
+  const { ipv6Address } = wanted;
+  const address = chooseIpv6Address({
+    networkName: network.name,
+    pool,
+    taken,
+    ...(ipv6Address === undefined ? {} : { wanted: ipv6Address }),
+  });
+  return { address, prefixLength: Number(pool.subnet.split('/')[1]) };
+}
+
+/** The gateway of a network's IPv6 addresses; undefined when it has none. */
+export function ipv6GatewayOf(network: JoinableNetwork): string | undefined {
+  return network.kind === 'local' ? network.network.ipv6?.gateway : undefined;
 }
 
 /** Lowest `ethN` that is free. */
@@ -182,6 +213,26 @@ export function wantedPublications(request: NetworkRequest): PortPublication[] {
   return [...request.publications, ...exposed];
 }
 
+/**
+ * The addresses of the host that a publication is for. Without a wish they are all of the families the container has.
+ * @throws SwarmError `invalid_argument` for an IPv6 address when the container has none.
+ */
+export function hostAddressesOf(publication: PortPublication, hasIpv6: boolean): readonly string[] {
+  const { hostAddress = '' } = publication;
+  const wanted = parseIp(hostAddress);
+  if (hostAddress === '') {
+    return hasIpv6 ? ['0.0.0.0', '::'] : ['0.0.0.0'];
+  }
+  if (wanted?.family === 6 && !hasIpv6) {
+    throw new SwarmError(
+      'invalid_argument',
+      `port publication: ${hostAddress} is an IPv6 address, and the container has none to lead to; ` +
+        'put it on a network that was created with --ipv6',
+    );
+  }
+  return [wanted === undefined ? hostAddress : formatIp(wanted)];
+}
+
 /** What the engine is told of a container's network. */
 export function preparedNetwork(input: {
   readonly container: LocalContainer;
@@ -208,6 +259,7 @@ export function preparedNetwork(input: {
         macAddress: attachment.macAddress,
         ipv4Address: `${attachment.address}/${String(attachment.prefixLength)}`,
         ...(network.network.isInternal ? {} : { gateway: subnetFor(network, attachment.address).gateway }),
+        ...ipv6Interface(attachment, network),
         aliases: attachment.aliases,
         dnsNames: isNamed
           ? [
@@ -224,10 +276,12 @@ export function preparedNetwork(input: {
   });
   return {
     netnsPath: input.netnsPath,
-    hostsEntries: container.attachments.map((attachment): HostsEntry => ({
-      address: attachment.address,
-      names: [container.hostname],
-    })),
+    hostsEntries: container.attachments.flatMap(({ address, ipv6 }): HostsEntry[] =>
+      [address, ...(ipv6 === undefined ? [] : [ipv6.address])].map((one) => ({
+        address: one,
+        names: [container.hostname],
+      })),
+    ),
     resolvConf: input.resolvConf,
     interfaces,
     ports: container.publications.map((port) => ({
@@ -236,6 +290,17 @@ export function preparedNetwork(input: {
       hostAddress: port.hostAddress,
       hostPort: port.hostPort,
     })),
+  };
+}
+
+function ipv6Interface(
+  { ipv6 }: LocalAttachment,
+  network: JoinableNetwork,
+): Pick<AttachedInterface, 'ipv6Address' | 'ipv6Gateway'> {
+  const gateway = network.network.isInternal ? undefined : ipv6GatewayOf(network);
+  return {
+    ...(ipv6 === undefined ? {} : { ipv6Address: `${ipv6.address}/${String(ipv6.prefixLength)}` }),
+    ...(ipv6 === undefined || gateway === undefined ? {} : { ipv6Gateway: gateway }),
   };
 }
 

@@ -1,8 +1,9 @@
-import type { NameIndex } from './dns-names.ts';
+import type { NameIndex, NetworkNames } from './dns-names.ts';
+import { formatIp } from './ip-prefix.ts';
 
 /** What the embedded DNS does with one question of a container. */
 export type DnsDecision =
-  /** Our name: these addresses (none: the name exists, but has no record of the wanted type). */
+  /** Our name: these addresses, all of one family (none: the name exists, but has no record of the wanted type). */
   | { readonly type: 'addresses'; readonly addresses: readonly string[] }
   | { readonly type: 'pointer'; readonly name: string }
   /** Not ours: ask the resolvers of the host. */
@@ -31,22 +32,30 @@ export function decideDns(question: DnsQuestion, view: DnsView): DnsDecision {
   if (question.type === 'PTR') {
     return decidePointer(name, view);
   }
-  const addresses = lookUp(name, view);
-  if (addresses === undefined) {
+  const found = lookUp(name, view);
+  if (found === undefined) {
     return { type: 'forward' };
   }
-  return {
-    type: 'addresses',
-    addresses: question.type === 'A' || question.type === 'ANY' ? rotate(addresses, view.rotation) : [],
-  };
+  return { type: 'addresses', addresses: rotate(recordsOf(found, question.type), view.rotation) };
+}
+
+function recordsOf({ network, key }: FoundName, type: string): readonly string[] {
+  switch (type) {
+    case 'A':
+    case 'ANY':
+      return network.addresses.get(key) ?? [];
+    case 'AAAA':
+      return network.ipv6Addresses.get(key) ?? [];
+    default:
+      return [];
+  }
 }
 
 function decidePointer(name: string, view: DnsView): DnsDecision {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
-  if (match === null) {
+  const address = addressOfPointer(name);
+  if (address === undefined) {
     return { type: 'forward' };
   }
-  const address = match.slice(1).reverse().join('.');
   for (const networkId of view.networkIds) {
     const network = view.index.networks.get(networkId);
     const found = network?.reverse.get(address);
@@ -57,22 +66,38 @@ function decidePointer(name: string, view: DnsView): DnsDecision {
   return { type: 'forward' };
 }
 
-function lookUp(name: string, view: DnsView): readonly string[] | undefined {
+/** The address a reverse name stands for (RFC 1035 3.5, RFC 3596 2.5). */
+function addressOfPointer(name: string): string | undefined {
+  const v4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
+  if (v4 !== null) {
+    return v4.slice(1).reverse().join('.');
+  }
+  const v6 = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name);
+  const digits = v6?.[1]?.split('.').reverse().join('');
+  return digits === undefined ? undefined : formatIp({ family: 6, value: BigInt(`0x${digits}`) });
+}
+
+/** Where a name was found, and under which key. */
+interface FoundName {
+  readonly network: NetworkNames;
+  readonly key: string;
+}
+
+function lookUp(name: string, view: DnsView): FoundName | undefined {
   const networks = view.networkIds
     .map((id) => view.index.networks.get(id))
     .filter((network) => network !== undefined);
   for (const network of networks) {
-    const found = network.addresses.get(name);
-    if (found !== undefined) {
-      return found;
+    if (network.addresses.has(name)) {
+      return { network, key: name };
     }
   }
   for (const network of networks) {
     const suffix = `.${network.name.toLowerCase()}`;
     if (name.endsWith(suffix)) {
-      const found = network.addresses.get(name.slice(0, -suffix.length));
-      if (found !== undefined) {
-        return found;
+      const key = name.slice(0, -suffix.length);
+      if (network.addresses.has(key)) {
+        return { network, key };
       }
     }
   }

@@ -49,13 +49,18 @@ export function writeAnswer(
   const answers: dnsPacket.Answer[] =
     decision.type === 'pointer'
       ? [{ type: 'PTR', name, ttl: TTL_SECONDS, data: decision.name }]
-      : decision.addresses.map((address) => ({ type: 'A', name, ttl: TTL_SECONDS, data: address }));
+      : decision.addresses.map((address) => ({
+          type: address.includes(':') ? 'AAAA' : 'A',
+          name,
+          ttl: TTL_SECONDS,
+          data: address,
+        }));
   const full = encode(query, RCODE.ok, answers, false);
   if (full.length <= bytesMax) {
     return full;
   }
-  // Each address record takes at most name (compressed to 2 bytes, but not by this encoder) plus 14 bytes.
-  const perRecord = Buffer.byteLength(name) + 2 + 14;
+  // Each address record takes at most name (compressed to 2 bytes, but not by this encoder) plus 14 or 26 bytes.
+  const perRecord = Buffer.byteLength(name) + 2 + (query.question.type === 'AAAA' ? 26 : 14);
   const room = Math.max(0, Math.floor((bytesMax - encode(query, RCODE.ok, [], true).length) / perRecord));
   return encode(query, RCODE.ok, answers.slice(0, room), true);
 }

@@ -11,6 +11,8 @@ export interface NetworkNames {
   readonly name: string;
   /** Lower-case name to plain addresses; an empty list is a known name without an address now. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** The same for IPv6; names of containers that have it, on networks that have it. */
+  readonly ipv6Addresses: ReadonlyMap<string, readonly string[]>;
   /** Plain address to the name that PTR queries get. */
   readonly reverse: ReadonlyMap<string, string>;
 }
@@ -24,6 +26,7 @@ export interface NameSources {
 interface NamesBuilder {
   readonly name: string;
   readonly addresses: Map<string, string[]>;
+  readonly ipv6Addresses: Map<string, string[]>;
   readonly reverse: Map<string, string>;
 }
 
@@ -35,7 +38,7 @@ interface NamesBuilder {
 export function buildNameIndex(sources: NameSources): NameIndex {
   const networks = new Map<string, NamesBuilder>();
   const open = (id: string, name: string): void => {
-    networks.set(id, { name, addresses: new Map(), reverse: new Map() });
+    networks.set(id, { name, addresses: new Map(), ipv6Addresses: new Map(), reverse: new Map() });
   };
   for (const network of sources.localNetworks) {
     if (!network.isDefault) {
@@ -69,9 +72,15 @@ function addContainers(
         ...attachment.aliases,
       ];
       for (const name of new Set(names.map((text) => text.toLowerCase()))) {
-        addAddress(network, name, attachment.address);
+        addAddress(network.addresses, name, attachment.address);
+        if (attachment.ipv6 !== undefined) {
+          addAddress(network.ipv6Addresses, name, attachment.ipv6.address);
+        }
       }
       network.reverse.set(attachment.address, container.name);
+      if (attachment.ipv6 !== undefined) {
+        network.reverse.set(attachment.ipv6.address, container.name);
+      }
     }
   }
 }
@@ -121,10 +130,10 @@ function addService(
   }
 }
 
-function addAddress(network: NamesBuilder, name: string, address: string): void {
-  const addresses = network.addresses.get(name);
+function addAddress(names: Map<string, string[]>, name: string, address: string): void {
+  const addresses = names.get(name);
   if (addresses === undefined) {
-    network.addresses.set(name, [address]);
+    names.set(name, [address]);
   } else if (!addresses.includes(address)) {
     addresses.push(address);
   }

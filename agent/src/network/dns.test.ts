@@ -8,6 +8,7 @@ import { RCODE, readQuery, writeAnswer, writeFailure } from './dns-message.ts';
 import { buildNameIndex } from './dns-names.ts';
 import type { NameSources } from './dns-names.ts';
 import { areReachableByContainers, parseResolvConf, renderResolvConf } from './resolv-conf.ts';
+import { IPV6_BRIDGE, ipv6SampleContainer } from './testing/ipv6-sample.ts';
 import {
   SAMPLE_BRIDGE,
   SAMPLE_CLUSTER,
@@ -70,6 +71,26 @@ describe('answers', () => {
   test('of a known name have no record of another type, and the question stays here', () => {
     expect(decide('web', 'AAAA')).toEqual(addresses());
     expect(decide('web', 'MX')).toEqual(addresses());
+  });
+
+  test('of IPv6 come for AAAA, of containers that have it; those that have none are known all the same', () => {
+    const index = buildNameIndex({
+      localNetworks: [IPV6_BRIDGE],
+      containers: [
+        ipv6SampleContainer,
+        sampleContainer('c7', [sampleAttachment('c7', IPV6_BRIDGE.id, '10.6.0.9')]),
+      ],
+    });
+    const ask = (name: string, type: string): DnsDecision =>
+      decideDns({ name, type }, { index, networkIds: [IPV6_BRIDGE.id], rotation: 0 });
+    expect(ask('c6', 'AAAA')).toEqual(addresses('fd00:6::2'));
+    expect(ask('C6.six.', 'AAAA')).toEqual(addresses('fd00:6::2'));
+    expect(ask('c6', 'A')).toEqual(addresses('10.6.0.2'));
+    expect(ask('c7', 'AAAA')).toEqual(addresses());
+    const reverse = `2.${'0.'.repeat(23)}6.0.0.0.0.0.d.f.ip6.arpa`;
+    expect(ask(reverse, 'PTR')).toEqual({ type: 'pointer', name: 'c6.six' });
+    expect(ask(`3${reverse.slice(1)}`, 'PTR')).toEqual({ type: 'forward' });
+    expect(ask('2.0.ip6.arpa', 'PTR')).toEqual({ type: 'forward' });
   });
 
   test('turn round by round', () => {

@@ -1,5 +1,5 @@
 import { NODE_INDEX_MAX } from './naming.ts';
-import type { MeshSpread, PlanInput } from './plan-input.ts';
+import type { Ipv6Facts, MeshSpread, PlanInput } from './plan-input.ts';
 import type { Naming } from './naming.ts';
 import { buildNameIndex } from './dns-names.ts';
 import type { NameIndex } from './dns-names.ts';
@@ -14,6 +14,8 @@ export interface HostNetworkOptions {
 export interface ObservedHost {
   readonly underlayMtu: number;
   readonly allRpFilter: number;
+  /** Absent where the host has no IPv6. */
+  readonly ipv6?: Ipv6Facts;
 }
 
 /** What this host wants of its networks: local networks, containers and the cluster's word. Pure state, no I/O. */
@@ -72,6 +74,14 @@ export class HostNetwork {
   removeLocalNetwork(networkId: string): void {
     this.localNetworks.delete(networkId);
     this.#names = undefined;
+  }
+
+  /** The local networks as this host can have them now: without IPv6 where it has none. */
+  usableLocalNetworks(): LocalNetwork[] {
+    return [...this.localNetworks.values()].map((network) => {
+      const { ipv6, ...rest } = network;
+      return ipv6 === undefined || this.observed.ipv6 !== undefined ? network : rest;
+    });
   }
 
   /** Names of all networks, made again after each change when the first query asks. */

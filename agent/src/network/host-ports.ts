@@ -1,24 +1,33 @@
 import { SwarmError, isSwarmError } from '@skep/kernel';
 
 import type { TransportProtocol } from '../engine/network-provider.ts';
-import { parseIpv4 } from './ipv4.ts';
+import { parseIp, requireIp } from './ip-prefix.ts';
 import { ERRNO, closeFd, openSocket } from './libc.ts';
+import type { SocketRequest } from './libc.ts';
+import { LoopbackRelay } from './loopback-relay.ts';
+import type { RelayTarget } from './loopback-relay.ts';
 
 export interface PortRequest {
   readonly owner: string;
   readonly protocol: TransportProtocol;
-  /** `0.0.0.0`: every address of the host. */
-  readonly hostAddress: string;
+  /** `0.0.0.0`, `::`: every address of the host of that family. The port is the same on all of these addresses. */
+  readonly hostAddresses: readonly string[];
   /** First and last port that may be taken; 0: any free one. */
   readonly first: number;
   readonly last: number;
+  /** Where connections to ::1 are carried to; they cannot be translated. */
+  readonly relayTo?: (port: number, hostAddress: string) => RelayTarget | undefined;
 }
 
 interface Held {
   readonly owner: string;
   readonly hostAddress: string;
-  readonly fd: number;
+  readonly close: () => void;
 }
+
+const EVERY_ADDRESS: readonly string[] = ['0.0.0.0', '::'];
+/** Published addresses that connections to ::1 may mean. */
+const LOOPBACK_ADDRESSES: readonly string[] = ['::', '::1'];
 
 /** Ports that are given when the user leaves the choice, as in Docker: the kernel's ephemeral range. */
 const CHOSEN_FIRST = 32_768;
@@ -37,11 +46,8 @@ export class HostPorts {
    * @throws SwarmError `already_exists` when all wanted ports are taken, `invalid_argument` for a foreign address.
    */
   take(request: PortRequest): number {
-    if (parseIpv4(request.hostAddress) === undefined) {
-      throw new SwarmError(
-        'invalid_argument',
-        `port publication: host address ${request.hostAddress} is no IPv4 address; only IPv4 is supported`,
-      );
+    for (const address of request.hostAddresses.filter((one) => parseIp(one) === undefined)) {
+      throw new SwarmError('invalid_argument', `port publication: ${address.slice(0, 80)} is no IP address`);
     }
     if (request.first === 0) {
       return this.#takeAny(request);
@@ -53,7 +59,7 @@ export class HostPorts {
     }
     throw new SwarmError(
       'already_exists',
-      `Bind for ${request.hostAddress}:${String(request.last)} failed: port is already allocated`,
+      `Bind for ${shown(request.hostAddresses[0] ?? '')}:${String(request.last)} failed: port is already allocated`,
       { details: { dockerStatus: 500, port: request.last } },
     );
   }
@@ -63,8 +69,8 @@ export class HostPorts {
     for (const [key, list] of this.#held) {
       const kept = list.filter((held) => held.owner !== owner);
       for (const held of list) {
-        if (held.owner === owner && held.fd >= 0) {
-          closeFd(held.fd);
+        if (held.owner === owner) {
+          held.close();
         }
       }
       if (kept.length === 0) {
@@ -83,7 +89,7 @@ export class HostPorts {
     for (const [key, list] of this.#held) {
       const mine = list.find((held) => held.owner === owner);
       if (mine !== undefined && !wanted.has(key)) {
-        closeFd(mine.fd);
+        mine.close();
         this.#held.set(
           key,
           list.filter((held) => held !== mine),
@@ -94,7 +100,7 @@ export class HostPorts {
     for (const key of wanted) {
       const isMine = this.#held.get(key)?.some((held) => held.owner === owner) ?? false;
       const [protocol, port] = key.split('/');
-      const request = { owner, hostAddress: '0.0.0.0', first: Number(port), last: Number(port) };
+      const request = { owner, hostAddresses: ['0.0.0.0'], first: Number(port), last: Number(port) };
       if (!isMine && !this.#tryTake({ ...request, protocol: protocol as TransportProtocol }, Number(port))) {
         refused.add(key);
       }
@@ -104,7 +110,7 @@ export class HostPorts {
 
   close(): void {
     for (const held of [...this.#held.values()].flat()) {
-      closeFd(held.fd);
+      held.close();
     }
     this.#held.clear();
   }
@@ -120,54 +126,103 @@ export class HostPorts {
     throw new SwarmError('resource_exhausted', 'no free port is left on this host; unpublish some');
   }
 
+  /** All addresses or none. */
   #tryTake(request: PortRequest, port: number): boolean {
     const key = `${request.protocol}/${String(port)}`;
     const list = this.#held.get(key) ?? [];
-    const isAny = request.hostAddress === '0.0.0.0';
-    if (
-      list.some((held) => isAny || held.hostAddress === '0.0.0.0' || held.hostAddress === request.hostAddress)
-    ) {
+    if (request.hostAddresses.some((address) => list.some((held) => clashes(held.hostAddress, address)))) {
       return false;
     }
-    const fd = bindPort(request, port);
-    if (fd === undefined) {
-      return false;
+    const made: Held[] = [];
+    const undo = (): void => {
+      made.forEach((held) => {
+        held.close();
+      });
+    };
+    try {
+      for (const hostAddress of request.hostAddresses) {
+        const close = hold(request, hostAddress, port);
+        if (close === undefined) {
+          undo();
+          return false;
+        }
+        made.push({ owner: request.owner, hostAddress, close });
+      }
+    } catch (error) {
+      undo();
+      throw error;
     }
-    this.#held.set(key, [...list, { owner: request.owner, hostAddress: request.hostAddress, fd }]);
+    this.#held.set(key, [...list, ...made]);
     return true;
   }
 }
 
+/** Whether two addresses cannot have the same port: they are the same, or one is all of the other's family. */
+function clashes(a: string, b: string): boolean {
+  return (
+    parseIp(a)?.family === parseIp(b)?.family &&
+    (a === b || EVERY_ADDRESS.includes(a) || EVERY_ADDRESS.includes(b))
+  );
+}
+
+/** Takes a port on one address and answers how to give it back, or undefined when another process has it. */
+function hold(request: PortRequest, hostAddress: string, port: number): (() => void) | undefined {
+  const { protocol, relayTo } = request;
+  const isRelayed = protocol === 'tcp' && relayTo !== undefined && LOOPBACK_ADDRESSES.includes(hostAddress);
+  if (!isRelayed) {
+    const fd = bindPort({ protocol, hostAddress, port });
+    return fd === undefined
+      ? undefined
+      : () => {
+          closeFd(fd);
+        };
+  }
+  const fd = tryOpen({ protocol, hostAddress, port, mode: 'serve' });
+  if (fd === undefined) {
+    return undefined;
+  }
+  const relay = new LoopbackRelay(fd, () => relayTo(port, hostAddress));
+  return () => {
+    relay.close();
+  };
+}
+
+interface Binding {
+  readonly protocol: TransportProtocol;
+  readonly hostAddress: string;
+  readonly port: number;
+}
+
 /** A bound socket, or undefined when another process has the port. */
-function bindPort(request: PortRequest, port: number): number | undefined {
-  const address = parseIpv4(request.hostAddress) ?? 0;
-  const { protocol } = request;
+function bindPort(binding: Binding): number | undefined {
+  // A connection of a former owner that is still closing (TIME_WAIT) is no reason to refuse.
+  return (
+    tryOpen({ ...binding, mode: 'hold' }) ??
+    (binding.protocol === 'udp' ? undefined : tryOpen({ ...binding, mode: 'hold-shared' }))
+  );
+}
+
+function tryOpen(binding: Binding & Pick<SocketRequest, 'mode'>): number | undefined {
+  const { hostAddress, ...request } = binding;
   try {
-    return openSocket({ protocol, address, port, mode: 'hold' });
+    return openSocket({ ...request, address: requireIp(hostAddress) });
   } catch (error) {
     if (errnoOf(error) === ERRNO.EADDRNOTAVAIL) {
       throw new SwarmError(
         'invalid_argument',
-        `port publication: ${request.hostAddress} is not an address of this host`,
+        `port publication: ${hostAddress} is not an address of this host`,
         { cause: error },
       );
     }
-    if (errnoOf(error) !== ERRNO.EADDRINUSE) {
-      throw error;
-    }
-  }
-  if (protocol === 'udp') {
-    return undefined;
-  }
-  try {
-    // A connection of a former owner that is still closing (TIME_WAIT) is no reason to refuse.
-    return openSocket({ protocol, address, port, mode: 'hold-shared' });
-  } catch (error) {
     if (errnoOf(error) === ERRNO.EADDRINUSE) {
       return undefined;
     }
     throw error;
   }
+}
+
+function shown(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 function errnoOf(error: unknown): unknown {

@@ -2,10 +2,11 @@ import { closeSync, openSync } from 'node:fs';
 
 import { SwarmError, errorMessage, isSwarmError } from '@skep/kernel';
 
-import { containerRequests, hostEndOfPlan, hostRequests } from './attach.ts';
+import { containerRequests, hostEndOfPlan, hostRequests, ipv6Sysctls } from './attach.ts';
 import type { InterfacePlan } from './attach.ts';
 import type { VethLink } from './kernel-object.ts';
 import { ERRNO, deviceIndexOf } from './libc.ts';
+import { setSysctls } from './namespace-setup.ts';
 import { removeLink } from './netlink.ts';
 import type { NetlinkRequest } from './netlink.ts';
 import type { NetnsDirectory } from './netns.ts';
@@ -34,7 +35,12 @@ export class InterfaceMaker {
         const bridgeIndex = plan.bridgeName === undefined ? undefined : deviceIndexOf(plan.bridgeName);
         await this.#makePair(plan, hostRequests(plan, namespaceFd, bridgeIndex));
         const { interfaceName } = plan.attachment;
-        const index = this.#netns.enter(containerId, () => deviceIndexOf(interfaceName));
+        const index = this.#netns.enter(containerId, () => {
+          if (plan.ipv6 !== undefined) {
+            setSysctls(ipv6Sysctls(interfaceName));
+          }
+          return deviceIndexOf(interfaceName);
+        });
         await inside.request(containerRequests(plan, index ?? 0));
         links.push(hostEndLink(plan, bridgeIndex !== undefined));
       }

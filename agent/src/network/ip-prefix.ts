@@ -1,5 +1,7 @@
 import { isIPv6 } from 'node:net';
 
+import { SwarmError } from '@skep/kernel';
+
 import { formatIpv4, parseIpv4 } from './ipv4.ts';
 
 export type IpFamily = 4 | 6;
@@ -28,6 +30,15 @@ export function parseIp(text: string): IpAddress | undefined {
   }
   const value = parseIpv6(text);
   return value === undefined ? undefined : { family: 6, value };
+}
+
+/** As {@link parseIp}, for what a plan holds. @throws SwarmError `internal` when it is no address. */
+export function requireIp(text: string): IpAddress {
+  const address = parseIp(text);
+  if (address === undefined) {
+    throw new SwarmError('internal', `"${text.slice(0, 80)}" is no IP address`);
+  }
+  return address;
 }
 
 function parseIpv6(text: string): bigint | undefined {

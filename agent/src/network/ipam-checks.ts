@@ -26,6 +26,11 @@ export function checkPools(pools: readonly PoolSpec[]): void {
   }
 }
 
+/** Family of a pool's subnet; undefined when it has none, or one that is no network. */
+export function familyOf({ subnet }: PoolSpec): IpFamily | undefined {
+  return subnet === undefined ? undefined : parsePrefix(subnet)?.prefix.family;
+}
+
 function faultsOf(pool: PoolSpec, text: string): string[] {
   const parsed = parsePrefix(text);
   if (parsed === undefined) {

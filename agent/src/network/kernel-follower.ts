@@ -2,17 +2,17 @@ import type { Logger } from 'pino';
 
 import { SwarmError, errorMessage } from '@skep/kernel';
 
-import { applyKernelOps, applyNft } from './apply.ts';
+import { applyKernelOps } from './apply.ts';
 import type { FailedOp } from './apply.ts';
 import { deviceOf } from './kernel-object.ts';
 import type { KernelObject, KernelState } from './kernel-object.ts';
 import type { Naming } from './naming.ts';
-import { observeKernel, observeNftTable } from './observe.ts';
+import { NftTables } from './nft-tables.ts';
+import { observeKernel } from './observe.ts';
 import type { Observation } from './observe.ts';
 import type { NetworkPlan } from './plan.ts';
 import { applyOps, reconcile } from './reconcile.ts';
-import { renderNftDelta, renderNftRemoval, renderNftTable } from './render-nft.ts';
-import type { NftModel } from './render-nft.ts';
+import { ourTableFamilies } from './parse-nft.ts';
 import { SharedPass } from './shared-pass.ts';
 
 export interface KernelFollowerOptions {
@@ -51,14 +51,14 @@ export class KernelFollower {
   #mustLook = true;
   /** What was told while the kernel was being looked at: its answer may be older. */
   #toldMeanwhile: Change[] | undefined;
-  /** What the table was last made to be, and how nft lists it once it has been looked at. */
-  #nft: { readonly model: NftModel; listing?: string } | undefined;
+  readonly #nft: NftTables;
   #retries = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #passes = new SharedPass(() => this.#pass(), 'the networks of this host are closed');
 
   constructor(options: KernelFollowerOptions) {
     this.#options = options;
+    this.#nft = new NftTables(options.naming.nftTable);
   }
 
   /** Resolves when a pass that began after this call has brought the kernel to the plan; rejects when it could not. */
@@ -85,8 +85,9 @@ export class KernelFollower {
   /** Removes everything of ours from the kernel, in one last pass. Call after {@link close}. */
   async removeAll(): Promise<void> {
     const { naming } = this.#options;
-    const { kernel } = await observeKernel(naming, new Map());
-    await applyNft(renderNftRemoval(naming.nftTable));
+    const { kernel, chains } = await observeKernel(naming, new Map());
+    this.#nft.seen(ourTableFamilies(naming.nftTable, chains));
+    await this.#nft.removeAll();
     const failures = await applyKernelOps(reconcile(new Map(), kernel).removals);
     if (failures.length > 0) {
       throw failureOf(failures);
@@ -107,7 +108,7 @@ export class KernelFollower {
       const found = this.#found;
       const ops = reconcile(plan.kernel, found);
       const failures = await applyKernelOps(ops.additions);
-      await this.#applyNft(plan.nft);
+      await this.#nft.follow(plan);
       failures.push(...(await applyKernelOps(ops.removals)));
       const known = this.#found;
       this.#found = applyOps(applyOps(known, ops.additions), ops.removals);
@@ -132,7 +133,7 @@ export class KernelFollower {
       this.stats.problems = [...plan.problems, errorMessage(error)];
       logger.warn({ err: error, retries: this.#retries }, 'kernel did not follow the network plan');
       this.#mustLook = true;
-      this.#nft = undefined;
+      this.#nft.forget();
       const wait = RETRY_MS[Math.min(this.#retries, RETRY_MS.length - 1)] ?? LOOK_EVERY_MS;
       this.#retries += 1;
       this.#schedule(wait);
@@ -148,6 +149,7 @@ export class KernelFollower {
     this.#toldMeanwhile = told;
     try {
       const observation = await observeKernel(this.#options.naming, plan.kernel);
+      this.#nft.seen(ourTableFamilies(this.#options.naming.nftTable, observation.chains));
       this.#options.onLook(observation);
       return told.reduce((state, change) => change(state), observation.kernel);
     } finally {
@@ -159,19 +161,6 @@ export class KernelFollower {
     this.#toldMeanwhile?.push(change);
     if (this.#found !== undefined) {
       this.#found = change(this.#found);
-    }
-  }
-
-  /** The first transaction replaces the whole table; later ones change what differs. */
-  async #applyNft(model: NftModel): Promise<void> {
-    const table = this.#options.naming.nftTable;
-    const known = this.#nft;
-    const transaction =
-      known === undefined ? renderNftTable(table, model) : renderNftDelta(table, known.model, model);
-    if (transaction !== '') {
-      this.#nft = undefined;
-      await applyNft(transaction);
-      this.#nft = { model };
     }
   }
 
@@ -188,15 +177,8 @@ export class KernelFollower {
 
   async #lookAgain(): Promise<void> {
     try {
-      const known = this.#nft;
-      const listing = await observeNftTable(this.#options.naming.nftTable);
-      if (known !== undefined && known === this.#nft) {
-        if (listing === undefined || (known.listing !== undefined && known.listing !== listing)) {
-          this.#options.logger.warn('nft table was changed by someone else');
-          this.#nft = undefined;
-        } else {
-          known.listing = listing;
-        }
+      if (!(await this.#nft.check())) {
+        this.#options.logger.warn('nft table was changed by someone else');
       }
       this.#mustLook = true;
       await this.follow();

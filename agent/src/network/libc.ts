@@ -3,9 +3,13 @@ import koffi from 'koffi';
 import { SwarmError } from '@skep/kernel';
 
 import { errnoName } from '../process/errno.ts';
+import type { IpAddress } from './ip-prefix.ts';
 
 /** Numbers of the Linux ABI that are the same on every architecture Node runs on here. */
 const AF_INET = 2;
+const AF_INET6 = 10;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 const AF_NETLINK = 16;
 const NETLINK_ROUTE = 0;
 const SOCK_RAW_CLOEXEC = 0x80003;
@@ -141,28 +145,28 @@ export function receiveNow(fd: number, buffer: Buffer): number {
 
 export interface SocketRequest {
   readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** IPv4 address as a number. */
-  readonly address: number;
+  readonly address: IpAddress;
   readonly port: number;
   /** `hold-shared` takes the port although closing connections still use it; `serve` listens. */
   readonly mode: 'hold' | 'hold-shared' | 'serve';
 }
 
-/** A bound IPv4 socket of the calling thread's namespace; non-blocking, closed in children. Answers its descriptor. */
+/** A bound socket of the calling thread's namespace; non-blocking, closed in children. Answers its descriptor. */
 export function openSocket(request: SocketRequest): number {
-  const { protocol } = request;
-  const fd = invoke('socket', AF_INET, SOCKET_TYPE[protocol] | SOCK_NONBLOCK_CLOEXEC, IP_PROTOCOL[protocol]);
+  const { protocol, address } = request;
+  const family = address.family === 4 ? AF_INET : AF_INET6;
+  const fd = invoke('socket', family, SOCKET_TYPE[protocol] | SOCK_NONBLOCK_CLOEXEC, IP_PROTOCOL[protocol]);
   try {
+    const on = Buffer.alloc(4);
+    on.writeInt32LE(1);
     if (request.mode !== 'hold') {
-      const on = Buffer.alloc(4);
-      on.writeInt32LE(1);
       invoke('setsockopt', fd, SOL_SOCKET, SO_REUSEADDR, on, 4);
     }
-    const address = Buffer.alloc(16);
-    address.writeUInt16LE(AF_INET, 0);
-    address.writeUInt16BE(request.port, 2);
-    address.writeUInt32BE(request.address, 4);
-    invoke('bind', fd, address, 16);
+    if (address.family === 6) {
+      invoke('setsockopt', fd, IPPROTO_IPV6, IPV6_V6ONLY, on, 4);
+    }
+    const name = socketName(address, request.port);
+    invoke('bind', fd, name, name.length);
     if (request.mode === 'serve' && protocol === 'tcp') {
       invoke('listen', fd, 128);
     }
@@ -171,4 +175,17 @@ export function openSocket(request: SocketRequest): number {
     closeFd(fd);
     throw error;
   }
+}
+
+/** struct sockaddr_in or sockaddr_in6. */
+function socketName({ family, value }: IpAddress, port: number): Buffer {
+  const name = Buffer.alloc(family === 4 ? 16 : 28);
+  name.writeUInt16LE(family === 4 ? AF_INET : AF_INET6, 0);
+  name.writeUInt16BE(port, 2);
+  if (family === 4) {
+    name.writeUInt32BE(Number(value), 4);
+  } else {
+    name.write(value.toString(16).padStart(32, '0'), 8, 'hex');
+  }
+  return name;
 }

@@ -1,12 +1,14 @@
 import { SwarmError } from '@skep/kernel';
 
 import { choosePool } from './address-pool.ts';
-import { checkPools } from './ipam-checks.ts';
+import { checkPools, familyOf } from './ipam-checks.ts';
+import type { PoolSpec } from './ipam-checks.ts';
+import { chooseIpv6Pool } from './ipv6-pool.ts';
 import type { HostNetwork } from './host-network.ts';
 import { bridgeName, defaultBridgeName } from './naming.ts';
 import type { Naming } from './naming.ts';
 import type { AttachedContainer, LocalNetworkSpec, NetworkView } from './network-api.ts';
-import type { LocalNetwork } from './state.ts';
+import type { Ipv6Pool, LocalNetwork } from './state.ts';
 
 /** Ids of the networks every host has besides `bridge`, and their age. */
 export interface PredefinedIds {
@@ -22,8 +24,11 @@ export interface NewNetworkInput {
   readonly isDefault: boolean;
   readonly nowMs: number;
   readonly existing: readonly LocalNetwork[];
-  /** Subnets that are in use by others: other networks and routes of the host. */
+  /** Subnets of both families that are in use by others: other networks and the host itself. */
   readonly taken: readonly string[];
+  /** Why this host cannot do IPv6; undefined when it can. */
+  readonly ipv6Obstacle: string | undefined;
+  readonly hostSeed: string;
 }
 
 const OPTION = {
@@ -40,12 +45,14 @@ const DEVICE_PATTERN = /^[a-zA-Z][a-zA-Z0-9_.-]{0,14}$/;
 export function newLocalNetwork(input: NewNetworkInput): LocalNetwork {
   const { spec, id } = input;
   checkSpec(spec);
-  checkPools(spec.ipam ?? []);
+  const pools = spec.ipam ?? [];
+  checkPools(pools);
+  const ipv6 = ipv6Of(input, pools);
   const options = spec.options ?? {};
   const pool = choosePool({
     networkName: spec.name,
     taken: input.taken,
-    ...withoutUndefined(spec.ipam?.[0] ?? {}),
+    ...withoutUndefined(pools.find((one) => familyOf(one) !== 6) ?? {}),
   });
   const mtu = Number(options[OPTION.mtu] ?? Number.NaN);
   const chosenName = input.isDefault ? defaultBridgeName(input.naming) : bridgeName(input.naming, id);
@@ -55,6 +62,7 @@ export function newLocalNetwork(input: NewNetworkInput): LocalNetwork {
     bridgeName: options[OPTION.bridgeName] ?? chosenName,
     groupIndex: freeIndex(input.existing.map((network) => network.groupIndex)),
     ...pool,
+    ...(ipv6 === undefined ? {} : { ipv6 }),
     isInternal: spec.isInternal ?? false,
     isMasqueraded: options[OPTION.masquerade] !== 'false',
     isDefault: input.isDefault,
@@ -64,6 +72,25 @@ export function newLocalNetwork(input: NewNetworkInput): LocalNetwork {
     options,
     isAttachable: spec.isAttachable ?? false,
   };
+}
+
+/** @throws SwarmError when IPv6 is wanted and cannot be had, or addresses of it are named and it is not wanted. */
+function ipv6Of(input: NewNetworkInput, pools: readonly PoolSpec[]): Ipv6Pool | undefined {
+  const { spec, ipv6Obstacle } = input;
+  const pool = pools.find((one) => familyOf(one) === 6);
+  if (spec.isIpv6 !== true) {
+    if (pool !== undefined) {
+      throw new SwarmError(
+        'invalid_argument',
+        `network ${spec.name}: ${pool.subnet ?? ''} is an IPv6 subnet; create the network with --ipv6`,
+      );
+    }
+    return undefined;
+  }
+  if (ipv6Obstacle !== undefined) {
+    throw new SwarmError('failed_precondition', `network ${spec.name}: ${ipv6Obstacle}`);
+  }
+  return chooseIpv6Pool({ networkName: spec.name, pool, taken: input.taken, hostSeed: input.hostSeed });
 }
 
 function checkSpec(spec: LocalNetworkSpec): void {
@@ -79,8 +106,10 @@ function checkSpec(spec: LocalNetworkSpec): void {
   if (spec.driver !== undefined && spec.driver !== 'bridge') {
     refuse('invalid_argument', `driver ${spec.driver} is not a driver for local networks; use bridge`);
   }
-  if ((spec.ipam ?? []).length > 1) {
-    refuse('invalid_argument', 'at most one IPv4 subnet can be given');
+  const families = (spec.ipam ?? []).map((pool) => (familyOf(pool) === 6 ? 'IPv6' : 'IPv4'));
+  const double = families.find((family, index) => families.indexOf(family) !== index);
+  if (double !== undefined) {
+    refuse('invalid_argument', `at most one ${double} subnet can be given`);
   }
   const options = spec.options ?? {};
   if (options[OPTION.icc] === 'false') {
@@ -114,6 +143,7 @@ export function listViews(host: HostNetwork, predefined: PredefinedIds): Network
       isInternal: network.isInternal,
       isAttachable: network.isAttachable,
       isIngress: network.isIngress,
+      isIpv6: false,
       ipam: network.subnets,
       options: {
         'com.docker.network.driver.overlay.vxlanid_list': String(network.vni),
@@ -154,7 +184,7 @@ export function findByReference<T extends { readonly id: string; readonly name: 
 }
 
 function localView(host: HostNetwork, network: LocalNetwork): NetworkView {
-  const { subnet, gateway, range, auxiliary } = network;
+  const { subnet, gateway, range, auxiliary, ipv6 } = network;
   return {
     id: network.id,
     name: network.name,
@@ -164,6 +194,7 @@ function localView(host: HostNetwork, network: LocalNetwork): NetworkView {
     isInternal: network.isInternal,
     isAttachable: network.isAttachable,
     isIngress: false,
+    isIpv6: ipv6 !== undefined,
     ipam: [
       {
         subnet,
@@ -171,6 +202,7 @@ function localView(host: HostNetwork, network: LocalNetwork): NetworkView {
         ...(range === undefined ? {} : { range }),
         ...(auxiliary === undefined ? {} : { auxiliary }),
       },
+      ...(ipv6 === undefined ? [] : [ipv6]),
     ],
     options: network.options,
     labels: network.labels,
@@ -189,6 +221,7 @@ function emptyView(driver: 'host' | 'null', id: string, createdAtMs: number): Ne
     isInternal: false,
     isAttachable: false,
     isIngress: false,
+    isIpv6: false,
     ipam: [],
     options: {},
     labels: {},
@@ -207,6 +240,9 @@ function attachedContainers(host: HostNetwork, networkId: string): AttachedConta
         endpointId: attachment.endpointId,
         macAddress: attachment.macAddress,
         ipv4Address: `${attachment.address}/${String(attachment.prefixLength)}`,
+        ...(attachment.ipv6 === undefined
+          ? {}
+          : { ipv6Address: `${attachment.ipv6.address}/${String(attachment.ipv6.prefixLength)}` }),
       })),
   );
 }

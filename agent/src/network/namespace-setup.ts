@@ -5,7 +5,8 @@ import { SwarmError } from '@skep/kernel';
 import { runChild } from './child.ts';
 import type { ChildResult } from './child.ts';
 import type { DnsSockets } from './dns-server.ts';
-import { parseIpv4 } from './ipv4.ts';
+import { requireIp } from './ip-prefix.ts';
+import type { IpFamily } from './ip-prefix.ts';
 import { closeFd, openSocket } from './libc.ts';
 import { EMBEDDED_DNS_ADDRESS } from './resolv-conf.ts';
 
@@ -27,9 +28,16 @@ export function setNamespaceSysctls(): void {
   }
 }
 
+/** Sets parameters below /proc/sys/net of the namespace the calling thread is in; one that is missing is an error. */
+export function setSysctls(sysctls: readonly (readonly [path: string, value: string])[]): void {
+  for (const [path, value] of sysctls) {
+    writeFileSync(`/proc/sys/net/${path}`, value);
+  }
+}
+
 /** Opens the sockets of the embedded DNS in the namespace the calling thread is in. */
 export function openDnsSockets(): DnsSockets {
-  const address = parseIpv4(EMBEDDED_DNS_ADDRESS) ?? 0;
+  const address = requireIp(EMBEDDED_DNS_ADDRESS);
   const udp = openSocket({ protocol: 'udp', address, port: 53, mode: 'serve' });
   try {
     return { udp, tcp: openSocket({ protocol: 'tcp', address, port: 53, mode: 'serve' }) };
@@ -40,8 +48,9 @@ export function openDnsSockets(): DnsSockets {
 }
 
 /** Runs `ip -batch` in the namespace the calling thread is in at the call; it ends at the first refusal. */
-export function runIpBatch(lines: readonly string[]): Promise<ChildResult> {
-  return runChild({ command: 'ip', args: ['-4', '-batch', '-'], input: `${lines.join('\n')}\n` });
+export function runIpBatch(family: IpFamily, lines: readonly string[]): Promise<ChildResult> {
+  const option = `-${String(family)}`;
+  return runChild({ command: 'ip', args: [option, '-batch', '-'], input: `${lines.join('\n')}\n` });
 }
 
 /** @throws SwarmError `unavailable` with the words of iproute2 when it refused a line. */

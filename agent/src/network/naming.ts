@@ -33,6 +33,12 @@ export const BRIDGE_GROUP_MASK = 0xff000000;
 export const MARK_MASK = 0xfff00000;
 const MARK_SHIFT_FACTOR = 0x100000;
 
+/** Link-local address of every bridge with IPv6, as Docker's; bridges are links of their own, so one serves all. */
+export const BRIDGE_LINK_LOCAL = 'fe80::1/64';
+
+/** Parameter below /proc/sys/net by which this host forwards IPv6. */
+export const IPV6_FORWARDING = 'ipv6/conf/all/forwarding';
+
 /** Most hosts that can take part in the mesh: what fits into the mark. */
 export const NODE_INDEX_MAX = 0xfff;
 

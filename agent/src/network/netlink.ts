@@ -33,6 +33,7 @@ const IFLA_INET6_ADDR_GEN_MODE = 8;
 const ADDR_GEN_MODE_NONE = 1;
 const IFF_UP = 1;
 const IFA = { address: 1, local: 2, broadcast: 4, flags: 8 } as const;
+const IFA_F_NODAD = 0x02;
 const IFA_F_NOPREFIXROUTE = 0x200;
 const NDA = { destination: 1, macAddress: 2 } as const;
 const NUD_PERMANENT = 0x80;
@@ -136,6 +137,39 @@ export function addAddress(wanted: {
     broadcast === undefined ? uint32(IFA.flags, IFA_F_NOPREFIXROUTE) : ipv4(IFA.broadcast, broadcast),
   ]);
   return { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, body, what: 'give the address' };
+}
+
+/**
+ * Gives a link an IPv6 address, with the route of its subnet. It can be used at once: addresses are given by one
+ * allocator, so no other machine has to be asked whether it has it.
+ */
+export function addIpv6Address(wanted: {
+  readonly deviceIndex: number;
+  readonly address: bigint;
+  readonly prefixLength: number;
+}): NetlinkRequest {
+  const header = Buffer.alloc(8);
+  header.writeUInt8(AF_INET6, 0);
+  header.writeUInt8(wanted.prefixLength, 1);
+  header.writeUInt8(IFA_F_NODAD, 2);
+  header.writeInt32LE(wanted.deviceIndex, 4);
+  const body = Buffer.concat([header, ipv6(IFA.local, wanted.address), ipv6(IFA.address, wanted.address)]);
+  return { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, body, what: 'give the IPv6 address' };
+}
+
+/** The default route of IPv6, by way of the main table. */
+export function addIpv6DefaultRoute(wanted: {
+  readonly deviceIndex: number;
+  readonly gateway: bigint;
+}): NetlinkRequest {
+  const header = Buffer.alloc(12);
+  header.set([AF_INET6, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, RT_SCOPE.universe, RTN_UNICAST]);
+  const body = Buffer.concat([
+    header,
+    ipv6(RTA.gateway, wanted.gateway),
+    uint32(RTA.device, wanted.deviceIndex),
+  ]);
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, body, what: 'set the IPv6 route' };
 }
 
 /** A permanent neighbour: nobody is ever asked for its hardware address. */
@@ -258,6 +292,10 @@ function ipv4(type: number, address: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(address);
   return attribute(type, bytes);
+}
+
+function ipv6(type: number, address: bigint): Buffer {
+  return attribute(type, Buffer.from(address.toString(16).padStart(32, '0'), 'hex'));
 }
 
 function macBytes(address: string): Buffer {

@@ -50,7 +50,9 @@ export interface LocalNetworkSpec {
   readonly labels?: Readonly<Record<string, string>>;
   /** Docker's `com.docker.network.bridge.*` and `com.docker.network.driver.mtu` are understood. */
   readonly options?: Readonly<Record<string, string>>;
-  /** At most one IPv4 pool; chosen from Docker's default pools when absent. */
+  /** Whether containers get an IPv6 address too. */
+  readonly isIpv6?: boolean;
+  /** At most one pool of each family; what is absent is chosen from Docker's default pools or the host's own block. */
   readonly ipam?: readonly PoolSpec[];
   /** 64 hexadecimal digits; made when absent. */
   readonly id?: string;
@@ -66,6 +68,7 @@ export interface NetworkView {
   readonly isInternal: boolean;
   readonly isAttachable: boolean;
   readonly isIngress: boolean;
+  readonly isIpv6: boolean;
   readonly ipam: readonly PoolView[];
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
@@ -89,6 +92,7 @@ export interface AttachedContainer {
   readonly macAddress: string;
   /** With prefix length. */
   readonly ipv4Address: string;
+  readonly ipv6Address?: string;
 }
 
 export interface NetworkStats {

@@ -19,9 +19,9 @@ import { DEFAULT_NAMING } from './naming.ts';
 import type { Naming } from './naming.ts';
 import { NetnsDirectory } from './netns.ts';
 import type { LocalNetworkSpec, NetworkApi, NetworkStats, NetworkView } from './network-api.ts';
-import { observeKernel, readSysctl } from './observe.ts';
+import { ipv6Obstacle, observeIpv6, observeKernel, readSysctl } from './observe.ts';
 import type { Observation } from './observe.ts';
-import { parseForeignSubnets, parseUnderlayMtu } from './parse-ip.ts';
+import { parseForeignDevices, parseForeignSubnets, parseUnderlayMtu } from './parse-ip.ts';
 import { droppingForwardChains } from './parse-nft.ts';
 import type { MeshSpread } from './plan-input.ts';
 import { planNetworks, underlayClashes } from './plan.ts';
@@ -155,6 +155,9 @@ export class NetworkManager implements NetworkApi {
     if (this.listNetworks().some((network) => network.name === spec.name)) {
       throw new SwarmError('name_conflict', `network with name ${spec.name} already exists`);
     }
+    if (spec.isIpv6 === true) {
+      this.#onLook(await observeKernel(this.#naming, new Map()));
+    }
     const network = this.#newNetwork(spec, false);
     if ([...this.#host.localNetworks.values()].some((other) => other.bridgeName === network.bridgeName)) {
       throw new SwarmError(
@@ -163,6 +166,7 @@ export class NetworkManager implements NetworkApi {
       );
     }
     this.#host.putLocalNetwork(network);
+    this.#observeIpv6();
     try {
       this.#persistLocal();
       await this.#followIfAdopted();
@@ -270,7 +274,7 @@ export class NetworkManager implements NetworkApi {
   async #load(): Promise<void> {
     this.#onLook(await observeKernel(this.#naming, new Map()));
     this.#host.observed = {
-      underlayMtu: 1500,
+      ...this.#host.observed,
       allRpFilter: Number((await readSysctl('ipv4/conf/all/rp_filter')) ?? '0'),
     };
     this.#loadLocal();
@@ -281,6 +285,7 @@ export class NetworkManager implements NetworkApi {
     const { addresses } = observation.listings;
     this.#listing = addresses;
     this.#foreignSubnets = parseForeignSubnets(this.#naming, addresses);
+    this.#observeIpv6();
     this.#droppingChains = droppingForwardChains(this.#naming.nftTable, observation.chains);
     if (this.#host.cluster !== undefined) {
       this.#observeUnderlay(this.#host.cluster.self.dataPathAddr);
@@ -364,13 +369,23 @@ export class NetworkManager implements NetworkApi {
       nowMs: Date.now(),
       existing,
       taken: [
-        ...existing.map((network) => network.subnet),
+        ...existing.flatMap(({ subnet, ipv6 }) => [subnet, ...(ipv6 === undefined ? [] : [ipv6.subnet])]),
         ...(this.#host.cluster?.networks ?? []).flatMap((network) =>
           network.subnets.map((item) => item.subnet),
         ),
         ...this.#foreignSubnets,
       ],
+      ipv6Obstacle: ipv6Obstacle(),
+      hostSeed: this.#predefined.hostId,
     });
+  }
+
+  /** Only a host whose networks have IPv6 will forward it, and has to know who listens to routers. */
+  #observeIpv6(): void {
+    const isWanted = [...this.#host.localNetworks.values()].some(({ ipv6 }) => ipv6 !== undefined);
+    const { ipv6: _before, ...observed } = this.#host.observed;
+    const ipv6 = observeIpv6(isWanted ? parseForeignDevices(this.#naming, this.#listing) : []);
+    this.#host.observed = { ...observed, ...(ipv6 === undefined ? {} : { ipv6 }) };
   }
 
   #observeUnderlay(address: string): void {
@@ -450,11 +465,23 @@ export class NetworkManager implements NetworkApi {
 }
 
 function withoutUndefined(network: LocalNetworksFile['networks'][number]): LocalNetwork {
-  const { range, auxiliary, mtu, ...rest } = network;
+  const { range, auxiliary, ipv6, mtu, ...rest } = network;
   return {
     ...rest,
     ...(range === undefined ? {} : { range }),
     ...(auxiliary === undefined ? {} : { auxiliary }),
+    ...(ipv6 === undefined ? {} : { ipv6: ipv6PoolOf(ipv6) }),
     ...(mtu === undefined ? {} : { mtu }),
+  };
+}
+
+function ipv6PoolOf(
+  pool: NonNullable<LocalNetworksFile['networks'][number]['ipv6']>,
+): NonNullable<LocalNetwork['ipv6']> {
+  const { range, auxiliary, ...rest } = pool;
+  return {
+    ...rest,
+    ...(range === undefined ? {} : { range }),
+    ...(auxiliary === undefined ? {} : { auxiliary }),
   };
 }

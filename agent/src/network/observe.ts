@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 import { SwarmError } from '@skep/kernel';
@@ -8,6 +9,7 @@ import type { KernelObject, KernelState } from './kernel-object.ts';
 import type { Naming } from './naming.ts';
 import { parseListings } from './parse-ip.ts';
 import type { IpListings } from './parse-ip.ts';
+import type { Ipv6Facts } from './plan-input.ts';
 
 const LISTINGS = 'address show\nroute show table all\nrule show\nneigh show nud permanent\n';
 
@@ -61,6 +63,38 @@ export async function observeKernel(naming: Naming, wanted: KernelState): Promis
   return { kernel: toKernelState(objects), listings, chains: chains.exitCode === 0 ? chains.stdout : '' };
 }
 
+/**
+ * Why this host cannot do IPv6, or undefined when it can. Synchronous: /proc/sys/net and /proc/net show the namespace of
+ * the thread that opens them.
+ */
+export function ipv6Obstacle(): string | undefined {
+  if (!existsSync('/proc/net/if_inet6')) {
+    return 'the kernel of this host has no IPv6; create the network without --ipv6';
+  }
+  return readSysctlNow('ipv6/conf/all/disable_ipv6') === '1'
+    ? 'IPv6 is disabled on this host (net.ipv6.conf.all.disable_ipv6 is 1); enable it, or create the network without --ipv6'
+    : undefined;
+}
+
+/** What the plan has to know of IPv6 on this host; undefined when it has none. */
+export function observeIpv6(devices: readonly string[]): Ipv6Facts | undefined {
+  if (ipv6Obstacle() !== undefined) {
+    return undefined;
+  }
+  const isListener = (device: string): boolean =>
+    readSysctlNow(`ipv6/conf/${device}/accept_ra`) === '1' &&
+    readSysctlNow(`ipv6/conf/${device}/forwarding`) === '0';
+  return { advertisedDevices: devices.filter((device) => !device.includes('/') && isListener(device)) };
+}
+
+function readSysctlNow(path: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/net/${path}`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Value of a parameter below /proc/sys/net; undefined when the kernel has no such one. */
 export async function readSysctl(path: string): Promise<string | undefined> {
   try {
@@ -70,8 +104,8 @@ export async function readSysctl(path: string): Promise<string | undefined> {
   }
 }
 
-/** Whether our table exists, and if so its text without counters and handles. */
+/** Whether a table (`ip skep`) exists, and if so its text without counters and handles. */
 export async function observeNftTable(table: string): Promise<string | undefined> {
-  const result = await runChild({ command: 'nft', args: ['-s', '-n', 'list', 'table', 'ip', table] });
+  const result = await runChild({ command: 'nft', args: ['-s', '-n', 'list', 'table', ...table.split(' ')] });
   return result.exitCode === 0 ? result.stdout : undefined;
 }

@@ -4,7 +4,7 @@ import { SwarmError } from '@skep/kernel';
 
 import type { KernelObject, VethLink, VxlanLink } from './kernel-object.ts';
 import type { Naming } from './naming.ts';
-import { BRIDGE_GROUP_MASK, NODE_INDEX_MAX, bridgeGroup } from './naming.ts';
+import { BRIDGE_GROUP_MASK, BRIDGE_LINK_LOCAL, NODE_INDEX_MAX, bridgeGroup } from './naming.ts';
 
 /** The listings an observation consists of, as `ip -j` and `bridge -j` print them: one JSON array each. */
 export interface IpListings {
@@ -89,11 +89,11 @@ export function parseListings(naming: Naming, listings: IpListings): KernelObjec
   ];
 }
 
-/** Subnets the host routes to by itself: what the address pools of local networks must avoid. */
+/** Subnets of both families the host is in by itself: what the address pools of local networks must avoid. */
 export function parseForeignSubnets(naming: Naming, addresses: string): string[] {
   return parseArray(LinkEntry, addresses, 'ip address')
     .filter((link) => !isOurLink(naming, link))
-    .flatMap((link) => ipv4Of(link))
+    .flatMap((link) => link.addr_info.filter(({ local = '' }) => local !== '::1' && !isLinkLocal(local)))
     .flatMap((info) =>
       info.local === undefined || info.prefixlen === undefined
         ? []
@@ -106,6 +106,13 @@ export function parseUnderlayMtu(addresses: string, address: string): number | u
   return parseArray(LinkEntry, addresses, 'ip address').find((link) =>
     link.addr_info.some((info) => info.local === address),
   )?.mtu;
+}
+
+/** Names of all devices but ours and the loopback. */
+export function parseForeignDevices(naming: Naming, addresses: string): string[] {
+  return parseArray(LinkEntry, addresses, 'ip address')
+    .filter((link) => !isOurLink(naming, link) && !link.flags.includes('LOOPBACK') && link.ifname !== '')
+    .map((link) => link.ifname);
 }
 
 /** `link-netnsid` veths and others of ours begin with the prefix and a letter for their kind; bridges may be named by users. */
@@ -128,7 +135,7 @@ function isOurLink(naming: Naming, link: LinkEntry): boolean {
 function linkObjects(link: LinkEntry): KernelObject[] {
   const base = { name: link.ifname, group: groupOf(link), isUp: link.flags.includes('UP') } as const;
   const macAddress = link.address ?? '';
-  const addresses = ipv4Of(link).flatMap((info): KernelObject[] =>
+  const addresses = [...ipv4Of(link), ...ipv6Of(link)].flatMap((info): KernelObject[] =>
     info.local === undefined || info.prefixlen === undefined
       ? []
       : [{ kind: 'address', device: link.ifname, address: `${info.local}/${String(info.prefixlen)}` }],
@@ -160,7 +167,21 @@ function portOf(link: LinkEntry): Pick<VethLink, 'master' | 'isHairpin'> {
     : { master: link.master, isHairpin: link.linkinfo?.info_slave_data?.hairpin ?? false };
 }
 
-/** IPv6 addresses are the kernel's own affair here. */
+/** IPv6 addresses of a bridge; link-local ones are the kernel's own affair, but for the one we give. */
+function ipv6Of(link: LinkEntry): LinkEntry['addr_info'] {
+  return link.linkinfo?.info_kind === 'bridge'
+    ? link.addr_info.filter(
+        ({ family, local = '', prefixlen = 0 }) =>
+          family === 'inet6' &&
+          (!isLinkLocal(local) || `${local}/${String(prefixlen)}` === BRIDGE_LINK_LOCAL),
+      )
+    : [];
+}
+
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/.test(address);
+}
+
 function ipv4Of(link: LinkEntry): LinkEntry['addr_info'] {
   return link.addr_info.filter((info) => info.family === 'inet');
 }

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 
 import { keyOf } from './kernel-object.ts';
 import { DEFAULT_NAMING } from './naming.ts';
-import { parseForeignSubnets, parseListings, parseUnderlayMtu } from './parse-ip.ts';
+import { parseForeignDevices, parseForeignSubnets, parseListings, parseUnderlayMtu } from './parse-ip.ts';
 import type { IpListings } from './parse-ip.ts';
-import { droppingForwardChains } from './parse-nft.ts';
+import { droppingForwardChains, ourTableFamilies } from './parse-nft.ts';
 
 const inet = (local: string, prefixlen: number): object => ({ family: 'inet', local, prefixlen });
 
@@ -166,6 +166,42 @@ describe('listings of the kernel', () => {
     const empty = { addresses: '', routes: '[]', rules: '[]', neighbours: '[]', fdb: '' };
     expect(parseListings(DEFAULT_NAMING, empty)).toEqual([]);
   });
+});
+
+test('of IPv6, the addresses that we give a bridge are ours, and those of the host are foreign', () => {
+  const inet6 = (local: string): object => ({ family: 'inet6', local, prefixlen: 64 });
+  const addresses = JSON.stringify([
+    { ifname: 'lo', flags: ['LOOPBACK'], addr_info: [inet6('::1')] },
+    { ifname: 'eth0', flags: ['UP'], addr_info: [inet6('2001:db8::1'), inet6('fe80::9')] },
+    {
+      ifname: 'skb0',
+      group: '1392508928',
+      linkinfo: { info_kind: 'bridge' },
+      addr_info: [inet6('fd00:6::1'), inet6('fe80::1'), inet6('fe80::42')],
+    },
+  ]);
+  const objects = parseListings(DEFAULT_NAMING, {
+    addresses,
+    routes: '',
+    rules: '',
+    neighbours: '',
+    fdb: '',
+  });
+  expect(objects.filter(({ kind }) => kind === 'address')).toEqual([
+    { kind: 'address', device: 'skb0', address: 'fd00:6::1/64' },
+    { kind: 'address', device: 'skb0', address: 'fe80::1/64' },
+  ]);
+  expect(parseForeignSubnets(DEFAULT_NAMING, addresses)).toEqual(['2001:db8::1/64']);
+  expect(parseForeignDevices(DEFAULT_NAMING, addresses)).toEqual(['eth0']);
+});
+
+test('our tables are found by family', () => {
+  const chain = (family: string, table: string): object => ({ chain: { family, table, name: 'c' } });
+  const listing = (...chains: object[]): string => JSON.stringify({ nftables: chains });
+  const families = (text: string): unknown => [...ourTableFamilies('skep', text)];
+  expect(families(listing(chain('ip', 'skep'), chain('ip6', 'skep'), chain('inet', 'skep')))).toEqual([4, 6]);
+  expect(families(listing(chain('ip6', 'other')))).toEqual([]);
+  expect(families('none')).toEqual([]);
 });
 
 test('chains of others that drop what is forwarded are found', () => {

@@ -42,7 +42,7 @@ describe('the plan of a host in a cluster', () => {
   });
 
   test('is, as an nft transaction, the golden text', async () => {
-    await expect(renderNftTable('skep', planNetworks(SAMPLE_INPUT).nft)).toMatchFileSnapshot(
+    await expect(renderNftTable('ip skep', planNetworks(SAMPLE_INPUT).nft)).toMatchFileSnapshot(
       './testdata/plan-nft.txt',
     );
   });
@@ -58,7 +58,7 @@ describe('the plan of a host in a cluster', () => {
         endpoints: [...SAMPLE_CLUSTER.endpoints].reverse(),
       },
     });
-    expect(renderNftTable('t', reversed.nft)).toBe(renderNftTable('t', planNetworks(SAMPLE_INPUT).nft));
+    expect(renderNftTable('ip t', reversed.nft)).toBe(renderNftTable('ip t', planNetworks(SAMPLE_INPUT).nft));
     expect(reconcile(reversed.kernel, planNetworks(SAMPLE_INPUT).kernel)).toEqual({
       additions: [],
       removals: [],
@@ -165,7 +165,7 @@ describe('what cannot be planned', () => {
       sampleEndpoint('t9', 'n2', 'front', '10.88.0.3'),
       sampleEndpoint('t8', 'n2', 'front', 'x; drop'),
     ];
-    const text = renderNftTable('t', planNetworks(cluster({ endpoints })).nft);
+    const text = renderNftTable('ip t', planNetworks(cluster({ endpoints })).nft);
     expect(text).not.toContain('drop }');
     expect(planNetworks(cluster({ endpoints })).kernel.has('route 5300 10.88.0.3/32')).toBe(false);
   });
@@ -174,7 +174,7 @@ describe('what cannot be planned', () => {
     const id = 'a{};flush ruleset\n';
     const services = SAMPLE_CLUSTER.services.map((service) => ({ ...service, id }));
     const endpoints = SAMPLE_CLUSTER.endpoints.map((endpoint) => ({ ...endpoint, serviceId: id }));
-    const text = renderNftTable('t', planNetworks(cluster({ services, endpoints })).nft);
+    const text = renderNftTable('ip t', planNetworks(cluster({ services, endpoints })).nft);
     expect(text).toContain('svc_aflushruleset_1001');
     expect(text).not.toContain('flush ruleset');
   });

@@ -4,6 +4,8 @@ import { formatIpv4, overlaps, parseCidr } from './ipv4.ts';
 import { toKernelState } from './kernel-object.ts';
 import type { KernelObject, KernelState } from './kernel-object.ts';
 import {
+  BRIDGE_LINK_LOCAL,
+  IPV6_FORWARDING,
   MARK_MASK,
   NODE_INDEX_MAX,
   bridgeGroup,
@@ -18,7 +20,9 @@ import { activeOverlays, usablePeers } from './active-overlays.ts';
 import type { ActiveOverlay } from './active-overlays.ts';
 import { planNft } from './plan-nft.ts';
 import type { PlanInput } from './plan-input.ts';
+import { planNft6 } from './plan-nft6.ts';
 import type { NftModel } from './render-nft.ts';
+import type { LocalNetwork } from './state.ts';
 
 /** Bytes VXLAN over IPv4 adds: outer IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348). */
 export const VXLAN_OVERHEAD_BYTES = 50;
@@ -27,22 +31,62 @@ export const VXLAN_OVERHEAD_BYTES = 50;
 export interface NetworkPlan {
   readonly kernel: KernelState;
   readonly nft: NftModel;
+  /** Of the table for IPv6; absent when no network has IPv6. */
+  readonly nft6?: NftModel;
   /** One sentence each: parts of the input that were left out, and why. */
   readonly problems: readonly string[];
 }
 
 /** Plans the whole wanted state of this host's networks. Pure: the same input gives the same plan. */
-export function planNetworks(input: PlanInput): NetworkPlan {
+export function planNetworks(given: PlanInput): NetworkPlan {
   const problems: string[] = [];
+  const input = withUsableIpv6(given, problems);
+  const hasIpv6 = input.localNetworks.some(({ ipv6 }) => ipv6 !== undefined);
   const overlays = activeOverlays(input, problems);
   const objects: KernelObject[] = [
     { kind: 'sysctl', path: 'ipv4/ip_forward', value: '1' },
+    ...(hasIpv6 ? ipv6Objects(input) : []),
     ...bridgeObjects(input),
     ...vethObjects(input),
     ...overlays.flatMap((overlay) => overlayObjects(input, overlay)),
     ...policyObjects(input, overlays, problems),
   ];
-  return { kernel: toKernelState(objects), nft: planNft(input, overlays, problems), problems };
+  const nft = planNft(input, overlays, problems);
+  return {
+    kernel: toKernelState(objects),
+    nft,
+    ...(hasIpv6 ? { nft6: planNft6(input) } : {}),
+    problems,
+  };
+}
+
+/** A host that has lost its IPv6 keeps what it has of its networks. */
+function withUsableIpv6(input: PlanInput, problems: string[]): PlanInput {
+  if (input.host.ipv6 !== undefined || input.localNetworks.every(({ ipv6 }) => ipv6 === undefined)) {
+    return input;
+  }
+  return {
+    ...input,
+    localNetworks: input.localNetworks.map(({ ipv6, ...network }) => {
+      if (ipv6 !== undefined) {
+        problems.push(`network ${network.name}: this host has no IPv6 now; its containers have IPv4 only`);
+      }
+      return network;
+    }),
+  };
+}
+
+/** Forwarding, without losing the routes that a router tells this host of. */
+function ipv6Objects({ host }: PlanInput): KernelObject[] {
+  return [
+    ...(host.ipv6?.advertisedDevices ?? []).map((device): KernelObject => ({
+      kind: 'sysctl',
+      path: `ipv6/conf/${device}/accept_ra`,
+      value: '2',
+      device,
+    })),
+    { kind: 'sysctl', path: IPV6_FORWARDING, value: '1' },
+  ];
 }
 
 /** MTU of an overlay network's devices, from its driver option or the underlay. */
@@ -69,8 +113,22 @@ function bridgeObjects(input: PlanInput): KernelObject[] {
       { kind: 'address', device: network.bridgeName, address: `${network.gateway}/${prefixLength}` },
       // Connections from 127.0.0.1 to a published port leave by the bridge.
       routeLocalnet(network.bridgeName),
+      ...bridgeIpv6Objects(network),
     ];
   });
+}
+
+function bridgeIpv6Objects({ bridgeName: device, ipv6 }: LocalNetwork): KernelObject[] {
+  if (ipv6 === undefined) {
+    return [];
+  }
+  return [
+    // The host may be set up to give new devices no IPv6.
+    { kind: 'sysctl', path: `ipv6/conf/${device}/disable_ipv6`, value: '0', device },
+    { kind: 'address', device, address: `${ipv6.gateway}/${ipv6.subnet.split('/')[1] ?? '64'}` },
+    // Without it the kernel cannot ask for the neighbours that packets of others are forwarded to (RFC 4861, 7.2.2).
+    { kind: 'address', device, address: BRIDGE_LINK_LOCAL },
+  ];
 }
 
 function vethObjects(input: PlanInput): KernelObject[] {

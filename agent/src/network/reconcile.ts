@@ -1,5 +1,6 @@
 import { deviceOf, isSameObject, keyOf } from './kernel-object.ts';
 import type { KernelObject, KernelState } from './kernel-object.ts';
+import { IPV6_FORWARDING } from './naming.ts';
 
 /** One step towards the wanted state. */
 export interface KernelOp {
@@ -128,9 +129,17 @@ function canChange(from: KernelObject, to: KernelObject): boolean {
   );
 }
 
+/**
+ * The moment a host begins to forward IPv6 it forgets the routes that routers told it of, unless their devices have been
+ * told before to go on listening.
+ */
+function isForwarding({ object }: KernelOp): boolean {
+  return object.kind === 'sysctl' && object.path === IPV6_FORWARDING;
+}
+
 function sortOps(ops: readonly KernelOp[], direction: 1 | -1): KernelOp[] {
   const rank = (op: KernelOp): number =>
-    op.type === 'remove' && direction === 1 ? -1 : ORDER[op.object.kind];
+    op.type === 'remove' && direction === 1 ? -1 : ORDER[op.object.kind] + (isForwarding(op) ? 0.5 : 0);
   return [...ops].sort((a, b) => {
     const byKind = (rank(a) - rank(b)) * direction;
     if (byKind !== 0) {

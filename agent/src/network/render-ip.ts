@@ -3,9 +3,10 @@ import { assertNever } from '@skep/kernel';
 import type { KernelObject, PolicyRule, Route, Sysctl } from './kernel-object.ts';
 import type { KernelOp } from './reconcile.ts';
 
-/** Text for `ip -batch`, `bridge -batch` and /proc/sys; line n of a text belongs to op n of its list. */
+/** Text for `ip -4 -batch`, `ip -6 -batch`, `bridge -batch` and /proc/sys; line n of a text belongs to op n of its list. */
 export interface RenderedOps {
   readonly ip: RenderedBatch;
+  readonly ip6: RenderedBatch;
   readonly bridge: RenderedBatch;
   readonly sysctls: readonly Sysctl[];
 }
@@ -19,6 +20,7 @@ export interface RenderedBatch {
 /** Turns ops into commands. Every command may be given twice without harm, except where the kernel has no such form. */
 export function renderOps(ops: readonly KernelOp[]): RenderedOps {
   const ip: { lines: string[]; ops: KernelOp[] } = { lines: [], ops: [] };
+  const ip6: { lines: string[]; ops: KernelOp[] } = { lines: [], ops: [] };
   const bridge: { lines: string[]; ops: KernelOp[] } = { lines: [], ops: [] };
   const sysctls: Sysctl[] = [];
   for (const op of ops) {
@@ -26,13 +28,17 @@ export function renderOps(ops: readonly KernelOp[]): RenderedOps {
       sysctls.push(op.object);
       continue;
     }
-    const batch = op.object.kind === 'fdb' ? bridge : ip;
+    const batch = op.object.kind === 'fdb' ? bridge : isIpv6(op) ? ip6 : ip;
     for (const line of linesOf(op)) {
       batch.lines.push(line);
       batch.ops.push(op);
     }
   }
-  return { ip, bridge, sysctls };
+  return { ip, ip6, bridge, sysctls };
+}
+
+function isIpv6({ object }: KernelOp): boolean {
+  return object.kind === 'address' && object.address.includes(':');
 }
 
 function linesOf(op: KernelOp): string[] {
@@ -42,7 +48,12 @@ function linesOf(op: KernelOp): string[] {
     case 'link':
       return linkLines(op, object);
     case 'address':
-      return [`address ${isRemoval ? 'del' : 'replace'} ${object.address} dev ${object.device}`];
+      return [
+        isRemoval
+          ? `address del ${object.address} dev ${object.device}`
+          : // Nobody else is asked whether the address is free: it can be used at once.
+            `address replace ${object.address} dev ${object.device}${isIpv6(op) ? ' nodad' : ''}`,
+      ];
     case 'neighbour':
       return [
         isRemoval

@@ -120,7 +120,9 @@ describe('transactions', () => {
   test('the whole table replaces whatever was there', () => {
     fc.assert(
       fc.property(model, model, (from, to) => {
-        expect(renderNftTable('t', interpret(from, renderNftTable('t', to)))).toBe(renderNftTable('t', to));
+        expect(renderNftTable('ip t', interpret(from, renderNftTable('ip t', to)))).toBe(
+          renderNftTable('ip t', to),
+        );
       }),
     );
   });
@@ -128,8 +130,8 @@ describe('transactions', () => {
   test('a delta turns one table into the other, in an order nft accepts', () => {
     fc.assert(
       fc.property(model, model, (from, to) => {
-        const result = interpret(from, renderNftDelta('t', from, to));
-        expect(renderNftTable('t', result)).toBe(renderNftTable('t', to));
+        const result = interpret(from, renderNftDelta('ip t', from, to));
+        expect(renderNftTable('ip t', result)).toBe(renderNftTable('ip t', to));
       }),
     );
   });
@@ -137,14 +139,14 @@ describe('transactions', () => {
   test('there is no delta between equals', () => {
     fc.assert(
       fc.property(model, (same) => {
-        expect(renderNftDelta('t', same, same)).toBe('');
+        expect(renderNftDelta('ip t', same, same)).toBe('');
       }),
     );
   });
 
   test('another frame is made anew as a whole', () => {
     const { nft } = planNetworks(SAMPLE_INPUT);
-    expect(renderNftDelta('skep', EMPTY, nft)).toBe(renderNftTable('skep', nft));
+    expect(renderNftDelta('ip skep', EMPTY, nft)).toBe(renderNftTable('ip skep', nft));
   });
 
   test('an endpoint that leaves costs two lines', () => {
@@ -154,7 +156,7 @@ describe('transactions', () => {
       isServing: endpoint.taskId !== 't3',
     }));
     const next = planNetworks({ ...SAMPLE_INPUT, cluster: { ...SAMPLE_CLUSTER, endpoints } }).nft;
-    expect(renderNftDelta('skep', nft, next)).toBe(
+    expect(renderNftDelta('ip skep', nft, next)).toBe(
       'flush chain ip skep svc_web0_1001\n' +
         'add rule ip skep svc_web0_1001 dnat to numgen random mod 2 map { 0 : 10.0.1.11, 1 : 10.0.1.12 }\n',
     );

@@ -1,3 +1,5 @@
+import type { IpFamily } from './ip-prefix.ts';
+
 /**
  * The content of our nft table as data: sets and maps with their elements, chains with their rules. Names and
  * elements come only from the planner, which builds them from parsed numbers and checked names.
@@ -22,17 +24,22 @@ export interface NftChain {
   readonly rules: readonly string[];
 }
 
-/** The whole model as one transaction that replaces whatever table of this name exists. */
+/** Family and name of a table of ours, as nft writes it: `ip skep`, `ip6 skep`. */
+export function nftTableOf(family: IpFamily, name: string): string {
+  return `${family === 4 ? 'ip' : 'ip6'} ${name}`;
+}
+
+/** The whole model as one transaction that replaces whatever table of this family and name exists. */
 export function renderNftTable(table: string, model: NftModel): string {
-  const lines = [`add table ip ${table}`, `delete table ip ${table}`, `add table ip ${table}`];
+  const lines = [`add table ${table}`, `delete table ${table}`, `add table ${table}`];
   for (const [name, set] of sorted(model.sets)) {
-    lines.push(`add ${set.kind} ip ${table} ${name} { ${set.definition}; }`);
+    lines.push(`add ${set.kind} ${table} ${name} { ${set.definition}; }`);
   }
   for (const [name, chain] of sorted(model.chains)) {
     lines.push(chainLine(table, name, chain));
   }
   for (const [name, chain] of sorted(model.chains)) {
-    lines.push(...chain.rules.map((rule) => `add rule ip ${table} ${name} ${rule}`));
+    lines.push(...chain.rules.map((rule) => `add rule ${table} ${name} ${rule}`));
   }
   for (const [name, set] of sorted(model.sets)) {
     lines.push(...elementLines('add', table, name, set.elements));
@@ -62,7 +69,7 @@ export function renderNftDelta(table: string, from: NftModel, to: NftModel): str
     ),
     ...sorted(from.chains)
       .filter(([name]) => !to.chains.has(name))
-      .flatMap(([name]) => [`flush chain ip ${table} ${name}`, `delete chain ip ${table} ${name}`]),
+      .flatMap(([name]) => [`flush chain ${table} ${name}`, `delete chain ${table} ${name}`]),
   ];
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
@@ -89,22 +96,22 @@ function chainDelta(
   chains: { readonly from: NftChain | undefined; readonly to: NftChain },
 ): string[] {
   const { from, to } = chains;
-  const rules = to.rules.map((rule) => `add rule ip ${table} ${name} ${rule}`);
+  const rules = to.rules.map((rule) => `add rule ${table} ${name} ${rule}`);
   if (from === undefined) {
     return [chainLine(table, name, to), ...rules];
   }
-  return isSameRules(from, to) ? [] : [`flush chain ip ${table} ${name}`, ...rules];
+  return isSameRules(from, to) ? [] : [`flush chain ${table} ${name}`, ...rules];
 }
 
 /** The transaction that removes the table, whether it exists or not. */
 export function renderNftRemoval(table: string): string {
-  return `add table ip ${table}\ndelete table ip ${table}\n`;
+  return `add table ${table}\ndelete table ${table}\n`;
 }
 
 function chainLine(table: string, name: string, chain: NftChain): string {
   return chain.hook === undefined
-    ? `add chain ip ${table} ${name}`
-    : `add chain ip ${table} ${name} { ${chain.hook} }`;
+    ? `add chain ${table} ${name}`
+    : `add chain ${table} ${name} { ${chain.hook} }`;
 }
 
 function elementLines(
@@ -117,7 +124,7 @@ function elementLines(
     return [];
   }
   const text = sorted(elements).map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
-  return [`${verb} element ip ${table} ${set} { ${text.join(', ')} }`];
+  return [`${verb} element ${table} ${set} { ${text.join(', ')} }`];
 }
 
 /** Elements of `a` that `b` lacks or gives another value. */

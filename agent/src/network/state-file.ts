@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { SwarmError, errorMessage } from '@skep/kernel';
 import { WireEndpoint, WireNetwork, WirePeer, WireService } from '@skep/wire';
 
+const Auxiliary = z.record(z.string(), z.string()).optional();
+
 const LocalNetworkRecord = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -14,7 +16,15 @@ const LocalNetworkRecord = z.strictObject({
   subnet: z.string(),
   gateway: z.string(),
   range: z.string().optional(),
-  auxiliary: z.record(z.string(), z.string()).optional(),
+  auxiliary: Auxiliary,
+  ipv6: z
+    .strictObject({
+      subnet: z.string(),
+      gateway: z.string(),
+      range: z.string().optional(),
+      auxiliary: Auxiliary,
+    })
+    .optional(),
   isInternal: z.boolean(),
   isMasqueraded: z.boolean(),
   isDefault: z.boolean(),

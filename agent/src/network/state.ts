@@ -35,6 +35,8 @@ export interface LocalAttachment {
   /** Plain IPv4 address. */
   readonly address: string;
   readonly prefixLength: number;
+  /** On networks with IPv6 only. */
+  readonly ipv6?: { readonly address: string; readonly prefixLength: number };
   readonly aliases: readonly string[];
 }
 
@@ -42,10 +44,10 @@ export interface LocalAttachment {
 export interface LocalPublication {
   readonly containerId: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** `0.0.0.0`: every address of the host. */
+  /** `0.0.0.0` and `::`: every address of the host, of that family. */
   readonly hostAddress: string;
   readonly hostPort: number;
-  /** Where it leads: the container's address on the network of its default route. */
+  /** Where it leads: the container's address of the same family on the network of its default route. */
   readonly address: string;
   readonly containerPort: number;
 }
@@ -63,6 +65,14 @@ export interface LocalContainer {
   readonly publications: readonly LocalPublication[];
 }
 
+/** The IPv6 addresses of a bridge network. */
+export interface Ipv6Pool {
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly range?: string;
+  readonly auxiliary?: Readonly<Record<string, string>>;
+}
+
 /** A bridge network of this host. */
 export interface LocalNetwork {
   readonly id: string;
@@ -77,6 +87,8 @@ export interface LocalNetwork {
   readonly range?: string;
   /** Addresses that other machines of the subnet have, by their names: no container gets them. */
   readonly auxiliary?: Readonly<Record<string, string>>;
+  /** Absent on a network without IPv6, which most are. */
+  readonly ipv6?: Ipv6Pool;
   readonly isInternal: boolean;
   readonly isMasqueraded: boolean;
   /** Docker's `bridge`: no names are answered on it. */

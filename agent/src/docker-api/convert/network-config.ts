@@ -103,7 +103,7 @@ function publicationOf(
   }
   return {
     ...base,
-    ...(address === undefined || address === '0.0.0.0' ? {} : { hostAddress: address }),
+    ...(address === undefined ? {} : { hostAddress: address }),
     ...(first === 0 ? {} : { hostPort: first }),
     ...(last === first ? {} : { hostPortEnd: last }),
   };

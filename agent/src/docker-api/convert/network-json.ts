@@ -164,7 +164,7 @@ export function localNetworkToDocker(network: NetworkView, withContainers: boole
       EndpointID: container.endpointId,
       MacAddress: container.macAddress,
       IPv4Address: container.ipv4Address,
-      IPv6Address: '',
+      IPv6Address: container.ipv6Address ?? '',
     },
   ]);
   return {
@@ -174,7 +174,7 @@ export function localNetworkToDocker(network: NetworkView, withContainers: boole
     Scope: network.scope,
     Driver: network.driver,
     EnableIPv4: true,
-    EnableIPv6: false,
+    EnableIPv6: network.isIpv6,
     IPAM: {
       Driver: 'default',
       Options: null,

@@ -13,11 +13,13 @@ import {
   parseBody,
   parseFilters,
   booleanFilter,
+  type DockerIpamConfig,
   type DockerNetwork,
   type Filters,
 } from '@skep/docker-api';
 import { SwarmError, isSwarmError } from '@skep/kernel';
 
+import type { PoolSpec } from '../../network/ipam-checks.ts';
 import type { NetworkView } from '../../network/network-api.ts';
 import type { DockerApiContext } from '../context.ts';
 import { attachmentOf } from '../convert/network-config.ts';
@@ -191,7 +193,8 @@ async function create(context: DockerApiContext, exchange: Exchange): Promise<vo
   exchange.sendJson(201, { Id: network.id, Warning: '' });
 }
 
-function createLocal({ networks }: DockerApiContext, body: DockerNetworkCreate): Promise<NetworkView> {
+/** @throws SwarmError that names what local networks do not have. */
+function localDriverOf(body: DockerNetworkCreate): string {
   const driver = body.Driver ? body.Driver : 'bridge';
   if (driver === 'host' || driver === 'null') {
     throw new SwarmError('permission_denied', `only one instance of "${driver}" network is allowed`);
@@ -202,30 +205,36 @@ function createLocal({ networks }: DockerApiContext, body: DockerNetworkCreate):
       `plugin "${driver}" not found: the network drivers are bridge and overlay`,
     );
   }
-  if (body.EnableIPv6 === true) {
-    throw new SwarmError('unimplemented', 'IPv6 on bridge networks is not supported yet');
+  if (body.EnableIPv4 === false) {
+    throw new SwarmError('unimplemented', 'networks without IPv4 are not supported; leave --ipv4=false out');
   }
   if (body.ConfigOnly === true || body.ConfigFrom?.Network) {
     throw new SwarmError('unimplemented', 'configuration-only networks are not supported');
   }
+  return driver;
+}
+
+function createLocal({ networks }: DockerApiContext, body: DockerNetworkCreate): Promise<NetworkView> {
+  const driver = localDriverOf(body);
   return networks.createLocalNetwork({
     name: body.Name ?? '',
     driver,
     isInternal: body.Internal ?? false,
     isAttachable: body.Attachable ?? false,
+    isIpv6: body.EnableIPv6 ?? false,
     ...(body.Labels === undefined ? {} : { labels: body.Labels }),
     ...(body.Options === undefined ? {} : { options: body.Options }),
-    ...(body.IPAM?.Config === undefined
-      ? {}
-      : {
-          ipam: body.IPAM.Config.map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({
-            ...(Subnet ? { subnet: Subnet } : {}),
-            ...(Gateway ? { gateway: Gateway } : {}),
-            ...(IPRange ? { range: IPRange } : {}),
-            ...(AuxiliaryAddresses === undefined ? {} : { auxiliary: AuxiliaryAddresses }),
-          })),
-        }),
+    ...(body.IPAM?.Config === undefined ? {} : { ipam: body.IPAM.Config.map(poolOf) }),
   });
+}
+
+function poolOf({ Subnet, Gateway, IPRange, AuxiliaryAddresses }: DockerIpamConfig): PoolSpec {
+  return {
+    ...(Subnet ? { subnet: Subnet } : {}),
+    ...(Gateway ? { gateway: Gateway } : {}),
+    ...(IPRange ? { range: IPRange } : {}),
+    ...(AuxiliaryAddresses === undefined ? {} : { auxiliary: AuxiliaryAddresses }),
+  };
 }
 
 async function remove(context: DockerApiContext, exchange: Exchange): Promise<void> {

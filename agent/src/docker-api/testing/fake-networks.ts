@@ -13,6 +13,7 @@ function view(id: string, name: string, driver: NetworkView['driver']): NetworkV
     isInternal: false,
     isAttachable: false,
     isIngress: false,
+    isIpv6: false,
     ipam: driver === 'bridge' ? [{ subnet: '172.17.0.0/16', gateway: '172.17.0.1' }] : [],
     options: {},
     labels: {},
