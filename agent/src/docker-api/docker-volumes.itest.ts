@@ -258,6 +258,60 @@ describe.skipIf(!hasDockerCli())('docker volumes', () => {
     });
   });
 
+  describe('cp, of a container that does not run', () => {
+    beforeAll(async () => {
+      await host.ok('volume', 'create', '-o', 'type=tmpfs', '-o', 'device=tmpfs', 'cp-ram');
+      const volumes = [
+        '-v',
+        'cp-stock:/stock',
+        '-v',
+        'cp-seed:/seed',
+        '-v',
+        'cp-ram:/ram',
+        '-v',
+        'cp-stock:/locked:ro',
+      ];
+      await host.ok('create', '--name', 'cupboard', ...volumes, 'seeded');
+      writeFileSync(join(host.root, 'sent'), 'content');
+    });
+
+    afterAll(async () => {
+      await host.ok('rm', '-v', 'cupboard');
+      await host.ok('volume', 'rm', 'cp-stock', 'cp-seed', 'cp-ram');
+    });
+
+    test('puts files into its volume, not under it', async () => {
+      const sent = join(host.root, 'sent');
+      await host.ok('cp', sent, 'cupboard:/stock/');
+      await host.ok('cp', sent, 'cupboard:/stock/renamed');
+      expect(await shell('cat /s/sent /s/renamed', '-v', 'cp-stock:/s')).toBe('contentcontent');
+      expect(await host.refused('cp', sent, 'cupboard:/locked/')).toContain(
+        'mounted volume is marked read-only',
+      );
+      expect(await host.refused('cp', sent, 'cupboard:/stock/nosuch/x')).toContain(
+        'Could not find the file /stock/nosuch in container cupboard',
+      );
+    });
+
+    test('gets files out of it: one, the directory, its content', async () => {
+      const got = (name: string): string => join(host.root, name);
+      await host.ok('cp', 'cupboard:/stock/sent', got('one'));
+      await host.ok('cp', 'cupboard:/stock', got('whole'));
+      mkdirSync(got('into'));
+      await host.ok('cp', 'cupboard:/stock/.', got('into'));
+      expect(host.onHost(`cd ${host.root}; cat one; echo; ls whole into`)).toBe(
+        'content\ninto:\nrenamed\nsent\n\nwhole:\nrenamed\nsent',
+      );
+    });
+
+    test('finds a new volume filled from the image, and mounts what has to be mounted', async () => {
+      await host.ok('cp', 'cupboard:/seed/a', join(host.root, 'seed'));
+      expect(host.onHost(`cat ${host.root}/seed`)).toBe('one');
+      await host.ok('cp', join(host.root, 'sent'), 'cupboard:/ram/');
+      await expect.poll(() => mountsOf('cp-ram')).toBe('');
+    });
+  });
+
   describe('protection and prune', () => {
     test('what a container has is not removed, running or not, forced or not', async () => {
       const id = await host.ok('run', '-d', '--name', 'has', '-v', 'kept:/data', 'busybox', 'sleep', '1000');

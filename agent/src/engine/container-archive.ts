@@ -14,12 +14,14 @@ export interface ArchiveRoot {
   readonly root: string;
   /** The map between the owners that the container sees and those of the host. */
   readonly idMap?: IdMap;
+  /** Where in the container the root is, when it is a volume and not the whole. */
+  readonly mountedAt?: string;
+  readonly isReadOnly?: boolean;
 }
 
 /** Looks at a path; a symbolic link at the end is shown as itself. */
 export async function statArchivePath(pool: ArchivePool, at: ArchiveRoot, path: string): Promise<PathStat> {
-  const stat = await find(pool, at, path);
-  return toPathStat(path, stat);
+  return toPathStat(at, path, await find(pool, at, path));
 }
 
 /** A tar of a path. The archive's first part is the path's last name, as `docker cp` expects. */
@@ -31,15 +33,20 @@ export async function getArchive(
   const stat = await find(pool, at, path);
   const clean = posix.normalize(`/${path}`);
   const isContentOnly = path.endsWith('/.') || clean === '/';
-  const parent = isContentOnly ? clean : posix.dirname(clean);
-  const [directory] = await pool.stat({ kind: 'stat', root: at.root, paths: [parent] });
   const base = posix.basename(clean);
+  if (clean.replace(/(.)\/$/, '$1') === at.mountedAt) {
+    const whole = { kind: 'pack', root: at.root, path: '/', asLayer: false, ...mapOf(at) } as const;
+    const tar = pool.pack({ ...whole, name: isContentOnly ? '.' : base });
+    return { stat: toPathStat(at, path, stat), tar };
+  }
+  const parent = placeIn(at, isContentOnly ? clean : posix.dirname(clean));
+  const [directory] = await pool.stat({ kind: 'stat', root: at.root, paths: [parent] });
   const real = isContentOnly
-    ? (directory?.resolvedPath ?? clean)
+    ? (directory?.resolvedPath ?? placeIn(at, clean))
     : posix.join(directory?.resolvedPath ?? parent, base);
   const name = isContentOnly ? (clean === '/' ? '' : '.') : base;
   const tar = pool.pack({ kind: 'pack', root: at.root, path: real, name, asLayer: false, ...mapOf(at) });
-  return { stat: toPathStat(path, stat), tar };
+  return { stat: toPathStat(at, path, stat), tar };
 }
 
 /** Unpacks a tar into a directory of the container. */
@@ -53,6 +60,9 @@ export async function putArchive(
     readonly owner?: { readonly uid: number; readonly gid: number };
   },
 ): Promise<void> {
+  if (at.isReadOnly === true) {
+    throw new SwarmError('permission_denied', 'mounted volume is marked read-only');
+  }
   const stat = await find(pool, at, request.path);
   const directory = stat.resolvedPath;
   const [target] =
@@ -79,7 +89,7 @@ function mapOf({ idMap }: ArchiveRoot): { readonly idMap?: IdMap } {
 }
 
 async function find(pool: ArchivePool, at: ArchiveRoot, path: string): Promise<ConfinedStat> {
-  const clean = posix.normalize(`/${path}`);
+  const clean = placeIn(at, posix.normalize(`/${path}`));
   const [stat] = await pool.stat({ kind: 'stat', root: at.root, paths: [clean] });
   if (stat === null || stat === undefined) {
     throw new SwarmError('not_found', `Could not find the file ${path} in container ${at.containerName}`);
@@ -87,7 +97,12 @@ async function find(pool: ArchivePool, at: ArchiveRoot, path: string): Promise<C
   return stat;
 }
 
-function toPathStat(path: string, stat: ConfinedStat): PathStat {
+/** A path of the container as it is called below the root. */
+function placeIn({ mountedAt }: ArchiveRoot, clean: string): string {
+  return mountedAt === undefined ? clean : `/${clean.slice(mountedAt.length).replace(/^\//, '')}`;
+}
+
+function toPathStat({ mountedAt = '' }: ArchiveRoot, path: string, stat: ConfinedStat): PathStat {
   const base = posix.basename(posix.normalize(`/${path}`));
   return {
     name: base === '' ? '/' : base,
@@ -95,6 +110,6 @@ function toPathStat(path: string, stat: ConfinedStat): PathStat {
     mode: stat.mode,
     modifiedAtMs: Math.round(stat.modifiedAtMs),
     // Clients follow links themselves and want an absolute target.
-    linkTarget: stat.linkTarget === '' ? '' : stat.resolvedPath,
+    linkTarget: stat.linkTarget === '' ? '' : `${mountedAt}${stat.resolvedPath}`,
   };
 }

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { SwarmError } from '@skep/kernel';
 import { directoryBytes } from '../volume/local-volumes.ts';
 import { Attachments } from './attachments.ts';
+import { BorrowedFiles } from './borrowed-files.ts';
 import type {
   AttachOptions,
   ContainerApi,
@@ -17,7 +18,7 @@ import type {
   ProcessTable,
   WaitCondition,
 } from './container-api.ts';
-import { getArchive, putArchive, statArchivePath, type ArchiveRoot } from './container-archive.ts';
+import { getArchive, putArchive, statArchivePath } from './container-archive.ts';
 import type { ContainerConfig, ContainerUpdate, InjectedFile } from './container-config.ts';
 import { createContainer, publishContainerEvent } from './container-creator.ts';
 import { listChanges } from './container-diff.ts';
@@ -43,7 +44,6 @@ import type {
 } from './network-provider.ts';
 import { buildResources } from './oci-resources.ts';
 import { cgroupPids, readProcessTable } from './process-table.ts';
-import { mountRootfs, unmountRootfs } from './rootfs.ts';
 import { updateContainer } from './runtime/oci-runtime.ts';
 
 /** The containers of one engine: the public face over lifecycle, files, logs and streams. */
@@ -53,7 +53,7 @@ export class ContainerManager implements ContainerApi {
   readonly #lifecycle: ContainerLifecycle;
   readonly #execIdsOf: (containerId: string) => readonly string[];
   /** How many readers hold the mounted root of a stopped container. */
-  readonly #borrowers = new Map<string, number>();
+  readonly #files: BorrowedFiles;
 
   constructor(
     context: EngineContext,
@@ -62,6 +62,7 @@ export class ContainerManager implements ContainerApi {
   ) {
     this.#context = context;
     this.#lifecycle = lifecycle;
+    this.#files = new BorrowedFiles(context, lifecycle);
     this.#execIdsOf = execIdsOf;
     this.attachments = new Attachments(context.paths);
     lifecycle.listen({
@@ -270,12 +271,14 @@ export class ContainerManager implements ContainerApi {
   }
 
   async statPath(ref: string, path: string): Promise<PathStat> {
-    return this.#withFiles(ref, (at) => statArchivePath(this.#context.pool, at, path));
+    return this.#files.use({ entry: this.#resolve(ref), path }, (at) =>
+      statArchivePath(this.#context.pool, at, path),
+    );
   }
 
   async getArchive(ref: string, path: string): Promise<{ stat: PathStat; tar: Readable }> {
-    const answer = await this.#withFiles(
-      ref,
+    const answer = await this.#files.use(
+      { entry: this.#resolve(ref), path },
       (at) => getArchive(this.#context.pool, at, path),
       (result) => result.tar,
     );
@@ -290,7 +293,7 @@ export class ContainerManager implements ContainerApi {
     options: { readonly noOverwriteDirNonDir?: boolean; readonly copyUidGid?: boolean } = {},
   ): Promise<void> {
     const { noOverwriteDirNonDir = false } = options;
-    await this.#withFiles(ref, (at) =>
+    await this.#files.use({ entry: this.#resolve(ref), path }, (at) =>
       putArchive(this.#context.pool, at, { path, tar, noOverwriteDirNonDir }),
     );
     publishContainerEvent(this.#context, this.#resolve(ref), 'extract-to-dir', { path });
@@ -302,8 +305,8 @@ export class ContainerManager implements ContainerApi {
     const { id, idMap } = entry.record;
     const root = this.#context.paths.container(id).merged;
     const whole = { kind: 'pack', root, path: '', name: '', asLayer: false } as const;
-    const tar = await this.#withFiles(
-      id,
+    const tar = await this.#files.use(
+      { entry },
       () => Promise.resolve(this.#context.pool.pack(idMap === undefined ? whole : { ...whole, idMap })),
       (stream) => stream,
     );
@@ -373,65 +376,6 @@ export class ContainerManager implements ContainerApi {
     return { writableBytes, rootfsBytes: writableBytes + layerBytes };
   }
 
-  /**
-   * Works on a container's files as it sees them. A stopped container's root is mounted for the work; when a stream
-   * comes out of it, until the stream has ended.
-   */
-  async #withFiles<T>(
-    ref: string,
-    work: (at: ArchiveRoot) => Promise<T>,
-    streamOf?: (result: T) => Readable,
-  ): Promise<T> {
-    const entry = this.#resolve(ref);
-    const { at, release } = await this.#borrowFiles(entry);
-    let stream: Readable | undefined;
-    try {
-      const result = await work(at);
-      stream = streamOf?.(result);
-      stream?.once('close', release);
-      return result;
-    } finally {
-      if (stream === undefined) {
-        release();
-      }
-    }
-  }
-
-  /** Mounts the root of a stopped container; the last borrower's release unmounts it. */
-  #borrowFiles(entry: ContainerEntry): Promise<{ at: ArchiveRoot; release: () => void }> {
-    const { id } = entry.record;
-    return this.#lifecycle.exclusive(entry, () => {
-      const { name, state, idMap } = entry.record;
-      const owners = { containerName: name, ...(idMap === undefined ? {} : { idMap }) };
-      if (isAlive(state.status)) {
-        const at = { ...owners, root: `/proc/${String(state.pid)}/root` };
-        return Promise.resolve({ at, release: () => undefined });
-      }
-      const root = mountRootfs(this.#context, entry.record);
-      this.#borrowers.set(id, (this.#borrowers.get(id) ?? 0) + 1);
-      return Promise.resolve({
-        at: { ...owners, root },
-        release: once(() => void this.#returnFiles(entry)),
-      });
-    });
-  }
-
-  #returnFiles(entry: ContainerEntry): Promise<void> {
-    const { id } = entry.record;
-    return this.#lifecycle.exclusive(entry, () => {
-      const left = (this.#borrowers.get(id) ?? 1) - 1;
-      if (left > 0) {
-        this.#borrowers.set(id, left);
-      } else {
-        this.#borrowers.delete(id);
-        if (!isAlive(entry.record.state.status)) {
-          unmountRootfs(this.#context.paths, id);
-        }
-      }
-      return Promise.resolve();
-    });
-  }
-
   #tellNetworkChange(
     id: string,
     before: readonly AttachedInterface[],
@@ -485,14 +429,4 @@ function acceptUpdate(record: ContainerRecord, update: ContainerUpdate, host: Ho
     throw accepted.error;
   }
   return accepted.value;
-}
-
-function once(action: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) {
-      isDone = true;
-      action();
-    }
-  };
 }

@@ -1,4 +1,4 @@
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SwarmError, isSwarmError } from '@skep/kernel';
@@ -7,6 +7,7 @@ import { injectedFileMounts, networkFileMounts, writeNetworkFiles } from './cont
 import { linkedHosts } from './container-links.ts';
 import { chooseNamespaces, networkRequest, prepareShm, userNamespaceOwner } from './container-namespaces.ts';
 import type { ContainerEntry, ContainerRecord, ResolvedMount } from './container-record.ts';
+import { acquireVolume } from './container-volumes.ts';
 import type { EngineContext } from './engine-context.ts';
 import { allDevices, resolveDevices, resolveDisks } from './host-devices.ts';
 import type { PreparedNetwork } from './network-provider.ts';
@@ -25,7 +26,7 @@ import { MS_BIND, existsInRoot, mount, mountWordsOf, readInRoot, unmount } from 
 import { holdNamespaces } from './runtime/user-namespace.ts';
 import { translateRuntimeError } from './runtime-errors.ts';
 import { resolveUser } from './user-lookup.ts';
-import { hostRoot, letRootPass } from './user-namespaces.ts';
+import { letRootPass } from './user-namespaces.ts';
 
 const PASSWD_BYTES_MAX = 1024 * 1024;
 /** crun(1): a base64 BPF program that is used in place of the profile. */
@@ -345,16 +346,7 @@ async function prepareVolume(
   mount: ResolvedMount,
   rootfs: string,
 ): Promise<OciMount> {
-  const { options } = await context.volumes.inspect(mount.name ?? '');
-  const isCopied = mount.noCopy !== true && mount.subpath === undefined;
-  const directory = await context.volumes.acquire(mount.name ?? '', record.id, async (path) => {
-    if (options['device'] === undefined) {
-      takeFreshVolume(path, record);
-    }
-    if (isCopied) {
-      await populateVolume(context, { rootfs, target: mount.destination, directory: path });
-    }
-  });
+  const directory = await acquireVolume(context, record, { mount, rootfs, holder: record.id });
   let source = directory;
   if (mount.subpath !== undefined) {
     if (!existsInRoot(directory, mount.subpath)) {
@@ -371,46 +363,6 @@ async function prepareVolume(
     source,
     options: ['rbind', ...access(mount, source), 'rprivate'],
   };
-}
-
-/** A directory of our own in which nothing is yet belongs to the root of the first container that has it. */
-function takeFreshVolume(directory: string, { idMap }: ContainerRecord): void {
-  const { uid, gid } = statSync(directory);
-  if (idMap !== undefined && uid === 0 && gid === 0 && readdirSync(directory).length === 0) {
-    chownSync(directory, hostRoot(idMap).uid, hostRoot(idMap).gid);
-  }
-}
-
-/** An empty volume gets what the image has at its mount point: content, owner and mode. */
-async function populateVolume(
-  context: EngineContext,
-  copy: { readonly rootfs: string; readonly target: string; readonly directory: string },
-): Promise<void> {
-  const { rootfs, target, directory } = copy;
-  if (readdirSync(directory).length > 0 || !existsInRoot(rootfs, target)) {
-    return;
-  }
-  const [stat] = await context.pool.stat({ kind: 'stat', root: rootfs, paths: [target] });
-  if (stat === null || stat === undefined || stat.resolvedPath === '') {
-    return;
-  }
-  const [resolved] = await context.pool.stat({ kind: 'stat', root: rootfs, paths: [stat.resolvedPath] });
-  if (resolved === null || resolved === undefined || (resolved.mode & 0o170000) !== 0o040000) {
-    return;
-  }
-  const tar = context.pool.pack({
-    kind: 'pack',
-    root: rootfs,
-    path: stat.resolvedPath,
-    name: '',
-    asLayer: false,
-  });
-  await context.pool.unpack(
-    { kind: 'unpack', root: directory, directory: '', asLayer: false },
-    { input: tar },
-  );
-  const { mode, uid, gid } = resolved;
-  await context.pool.adjust({ kind: 'adjust', root: directory, directories: [{ path: '', mode, uid, gid }] });
 }
 
 /** Whether an error means that the container's program cannot be run, and Docker's exit code for it. */

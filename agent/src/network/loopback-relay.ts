@@ -1,8 +1,6 @@
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 
-import { closeFd } from './libc.ts';
-
 /** Where a published port leads. */
 export interface RelayTarget {
   readonly address: string;
@@ -29,7 +27,7 @@ export class LoopbackRelay {
       this.#carry(near);
     });
     this.#server.on('error', () => {
-      closeFd(fd);
+      this.close();
     });
     this.#server.listen({ fd });
     this.#server.unref();
