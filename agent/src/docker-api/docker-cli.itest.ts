@@ -168,6 +168,10 @@ describe.skipIf(!hasDockerCli())('docker CLI', () => {
 
     test('top, stats, pause and unpause', async () => {
       expect(await host.ok('top', 'box')).toContain('sleep 1000');
+      expect(await host.ok('top', 'box', '-o', 'pid,user,args')).toMatch(
+        /^PID +USER +COMMAND\n\d+ +root +sleep 1000$/,
+      );
+      expect(await host.ok('top', 'box', 'aux')).toContain('sleep 1000');
       expect(await host.ok('stats', '--no-stream', '--format', '{{.Name}} {{.PIDs}}', 'box')).toBe('box 1');
       await host.ok('pause', 'box');
       expect(await host.ok('ps', '--format', '{{.Status}}', '--filter', 'name=box')).toMatch(/\(Paused\)$/);

@@ -9,6 +9,8 @@ import { cgroupDirectory, type CgroupHost } from './runtime/cgroup-host.ts';
 
 const run = promisify(execFile);
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+/** More would not fit into one argument with certainty. */
+const LISTED_MAX = 4096;
 
 /** Pids of all processes in a cgroup and below it, as the host numbers them. */
 export async function cgroupPids(host: CgroupHost, cgroupsPath: string): Promise<ReadonlySet<number>> {
@@ -45,11 +47,12 @@ export async function readProcessTable(pids: ReadonlySet<number>, psOptions: str
   const options = psOptions.trim() === '' ? ['-ef'] : psOptions.trim().split(/\s+/);
   let output: string;
   try {
-    const result = await run('ps', options, {
-      maxBuffer: OUTPUT_BYTES_MAX,
-      env: { PATH: process.env['PATH'] ?? '' },
-    });
-    output = result.stdout;
+    // Options that select nothing (`-o pid,args`) mean the caller's own processes: those of the container, which
+    // may be another user's, are named, unless other options forbid it.
+    const isListable = pids.size > 0 && pids.size <= LISTED_MAX && !options.includes('-ef');
+    output =
+      (isListable ? await ps([...options, `-q${[...pids].join(',')}`]).catch(() => undefined) : undefined) ??
+      (await ps(options));
   } catch (cause) {
     throw new SwarmError(
       'invalid_argument',
@@ -60,6 +63,12 @@ export async function readProcessTable(pids: ReadonlySet<number>, psOptions: str
     );
   }
   return parseProcessTable(output, pids);
+}
+
+async function ps(options: readonly string[]): Promise<string> {
+  const environment = { PATH: process.env['PATH'] ?? '' };
+  const { stdout } = await run('ps', [...options], { maxBuffer: OUTPUT_BYTES_MAX, env: environment });
+  return stdout;
 }
 
 /** Splits the output of `ps` into columns; the last one keeps its spaces. */
