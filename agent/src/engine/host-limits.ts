@@ -24,11 +24,17 @@ function readList(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : '0';
 }
 
-/** The root of a v2 hierarchy has no weight of its own, but tells the weights that a scheduler adds below it. */
-function canWeighBlockIo({ version, hierarchies }: CgroupHost): boolean {
+/**
+ * Whether the kernel can weigh input and output of groups. The root of a v2 hierarchy has no weight of its own, and the
+ * groups below it have theirs only when they are handed the controller: until then the root's settings tell of it.
+ */
+export function canWeighBlockIo({ version, hierarchies }: CgroupHost): boolean {
   if (version === 1) {
     return existsSync(join(hierarchies['blkio'] ?? '/nonexistent', 'blkio.weight'));
   }
-  const below = ['system.slice', 'init.scope', 'user.slice'];
-  return below.some((group) => existsSync(join(hierarchies['unified'] ?? '', group, 'io.weight')));
+  const root = hierarchies['unified'] ?? '';
+  const below = ['system.slice', 'init.scope', 'user.slice'].flatMap((group) =>
+    ['io.weight', 'io.bfq.weight'].map((name) => join(group, name)),
+  );
+  return ['io.cost.qos', ...below].some((file) => existsSync(join(root, file)));
 }
