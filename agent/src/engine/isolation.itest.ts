@@ -12,6 +12,7 @@ const recorded = JSON.parse(
 const REFUSED_SINCE: readonly string[] = ['425', '426', '427'];
 /** And to allow: name_to_handle_at, process_vm_readv and writev, pkey_mprotect, pkey_alloc, pkey_free. */
 const ALLOWED_SINCE: readonly string[] = ['303', '310', '311', '329', '330', '331'];
+const ENOSYS = 38;
 /** Where the runtimes hide and lock in ways of their own: what counts is that they do. */
 const LOCKED = /^\/proc\/(bus|fs|irq|sys|sysrq-trigger) \S+ ro/;
 const MASKED =
@@ -173,7 +174,9 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
         [...wanted.filter(isGuarded), '/proc/interrupts masked'].filter((line) => existsSync(nameOf(line))),
       ),
     );
-    expect(difference(seen.refusedCalls, recorded.refusedCalls)).toEqual(REFUSED_SINCE);
+    const refused = difference(seen.refusedCalls, recorded.refusedCalls);
+    // What this kernel itself does not have is no work of a filter, which answers EPERM.
+    expect(refused.filter((number) => seen.refusedCalls[number] !== ENOSYS)).toEqual(REFUSED_SINCE);
     expect(difference(recorded.refusedCalls, seen.refusedCalls)).toEqual(ALLOWED_SINCE);
   });
 

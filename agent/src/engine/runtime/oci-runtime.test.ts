@@ -16,3 +16,18 @@ test('what the kernel does not freeze in time goes on: half frozen it could not 
     rmSync(root, { recursive: true });
   }
 });
+
+test('what has ended and gone is thawed: version 2 kills what is frozen', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'skep-freeze-'));
+  try {
+    for (const host of [
+      { version: 2, hierarchies: { unified: root }, hasMixedControllers: false },
+      { version: 1, hierarchies: { freezer: root }, hasMixedControllers: false },
+    ] as const) {
+      await setFrozen(host, 'gone', false, 50);
+      await expect(setFrozen(host, 'gone', true, 50)).rejects.toThrow('ENOENT');
+    }
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});

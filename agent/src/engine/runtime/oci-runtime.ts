@@ -119,7 +119,8 @@ export async function updateContainer(
 }
 
 /**
- * Freezes or thaws a cgroup and waits until the kernel has done so. What cannot be frozen in time goes on as it was: half
+ * Freezes or thaws a cgroup and waits until the kernel has done so. One that is gone is thawed: version 2 lets SIGKILL end
+ * what is frozen, and whoever thaws it after that may find its cgroup removed already. What cannot be frozen in time goes on as it was: half
  * frozen it could not even be killed.
  */
 export async function setFrozen(
@@ -140,8 +141,7 @@ export async function setFrozen(
   const wanted = isFrozen ? frozen : thawed;
   const deadline = Date.now() + deadlineMs;
   for (let poll = 1; ; poll += 1) {
-    await writeFile(file, wanted);
-    if (await hasState(host, directory, wanted)) {
+    if (await setAndRead(host, { directory, file, wanted, mayBeGone: !isFrozen })) {
       return;
     }
     if (Date.now() > deadline) {
@@ -157,6 +157,27 @@ export async function setFrozen(
       await writeFile(file, thawed);
     }
     await delay(FREEZE_POLL_MS);
+  }
+}
+
+async function setAndRead(
+  host: CgroupHost,
+  group: {
+    readonly directory: string;
+    readonly file: string;
+    readonly wanted: string;
+    readonly mayBeGone: boolean;
+  },
+): Promise<boolean> {
+  try {
+    await writeFile(group.file, group.wanted);
+    return await hasState(host, group.directory, group.wanted);
+  } catch (error: unknown) {
+    // ENODEV: it went while the file was open.
+    if (group.mayBeGone && (isErrno(error, 'ENOENT') || isErrno(error, 'ENODEV'))) {
+      return true;
+    }
+    throw error;
   }
 }
 
