@@ -20,9 +20,11 @@ export const RUN_SCRIPT = '.vm/run';
 /** The machine does its work and switches itself off, whatever comes of it. */
 export const TARGET = 'skep-guest.target';
 
+/** What the work says goes to a console that waits for its reader; a serial line would drop what comes too fast. */
 const SERVICE = `[Unit]
 Description=Do what the second disk asks for
-After=basic.target
+Requires=dev-hvc0.device
+After=basic.target dev-hvc0.device
 SuccessAction=poweroff-force
 FailureAction=poweroff-force
 
@@ -31,7 +33,7 @@ Type=oneshot
 TimeoutStartSec=infinity
 StandardOutput=tty
 StandardError=tty
-TTYPath=/dev/ttyS0
+TTYPath=/dev/hvc0
 ExecStart=/bin/sh -c 'mkdir -p ${PROJECT_ROOT} && tar -C ${PROJECT_ROOT} -xf /dev/vdb && exec /bin/sh ${PROJECT_ROOT}/${RUN_SCRIPT}'
 `;
 

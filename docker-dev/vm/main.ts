@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { errorMessage, isSwarmError } from '@skep/kernel';
@@ -16,6 +16,7 @@ import { REPORT_BYTES, readReport, type TestOutcome } from './report.ts';
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 const MINUTE_MS = 60_000;
+const BOOT_LINES_SHOWN = 30;
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -31,12 +32,13 @@ async function runTests(options: VmOptions, signal: AbortSignal): Promise<TestOu
     const report = join(scratch, 'report.img');
     writeFileSync(report, '');
     truncateSync(report, REPORT_BYTES);
+    const bootLog = join(scratch, 'boot.log');
     const accelerator = options.accelerator ?? (await chooseAccelerator());
-    say(
-      accelerator === 'kvm' ? 'booting with KVM' : 'booting with software emulation (KVM does not work here)',
-    );
+    const isForced = options.accelerator !== null;
+    const emulation = `software emulation${isForced ? '' : ' (KVM does not work here)'}, which takes some minutes`;
+    say(`booting with ${accelerator === 'kvm' ? 'KVM' : emulation}`);
     const end = await runMachine({
-      disks: { ...image, project, report },
+      disks: { ...image, project, report, bootLog },
       shape: { ...options, accelerator },
       scratch,
       timeoutMs: options.minutesMax * MINUTE_MS,
@@ -49,13 +51,19 @@ async function runTests(options: VmOptions, signal: AbortSignal): Promise<TestOu
       say(
         end === 'late'
           ? `The machine did not finish within ${minutes} minutes: give it more with --minutes.`
-          : 'The machine switched itself off before the tests had ended; its console above says why.',
+          : 'The machine switched itself off before the tests had ended. The last that its kernel said:',
       );
+      say(lastLines(bootLog));
     }
     return outcome ?? { exitCode: 1, passed: 0, failed: 1 };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function lastLines(path: string): string {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return text.trim().split('\n').slice(-BOOT_LINES_SHOWN).join('\n');
 }
 
 async function main(): Promise<number> {

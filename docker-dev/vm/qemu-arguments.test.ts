@@ -6,6 +6,7 @@ const disks = {
   root: '/cache/a,b/root.img',
   project: '/run/project.img',
   report: '/run/report.img',
+  bootLog: '/run/boot.log',
   kernel: '/cache/vmlinuz',
   initrd: '/cache/initrd',
 };
@@ -22,7 +23,9 @@ test('the machine has three disks in the order that its service expects, and no 
     'file=/run/report.img,if=virtio,format=raw,cache=writethrough',
   ]);
   expect(argv).toContain('-nodefaults');
-  expect(argv.filter((word) => /^-(nic|net|netdev|device)$/.test(word))).toEqual([]);
+  expect(argv.filter((word) => /^-(nic|net|netdev)$/.test(word))).toEqual([]);
+  expect(after(argv, '-device')).toEqual(['virtio-serial', 'virtconsole,chardev=words']);
+  expect(after(argv, '-serial')).toEqual(['file:/run/boot.log']);
   expect([after(argv, '-smp'), after(argv, '-m'), after(argv, '-accel')]).toEqual([
     ['3'],
     ['1024'],

@@ -8,6 +8,8 @@ export interface MachineDisks {
   readonly project: string;
   /** Raw, written by the machine: see report.ts. */
   readonly report: string;
+  /** Gets what kernel and systemd say. */
+  readonly bootLog: string;
   readonly kernel: string;
   readonly initrd: string;
 }
@@ -18,7 +20,7 @@ export interface MachineShape {
   readonly memoryMib: number;
 }
 
-/** The one hierarchy, on the serial line, quiet until the tests speak; a panic ends the machine. */
+/** The one hierarchy; kernel and systemd on the serial line; a panic ends the machine. */
 const KERNEL_LINE = [
   'root=/dev/vda',
   'rw',
@@ -30,12 +32,14 @@ const KERNEL_LINE = [
   `systemd.unit=${TARGET}`,
 ].join(' ');
 
-/** Arguments of qemu-system-x86_64: no network, no screen, the console on standard output. */
+/** Arguments of qemu-system-x86_64: no network, no screen, what the tests say on standard output. */
 export function machineArguments(disks: MachineDisks, shape: MachineShape): readonly string[] {
   return [
     ...baseArguments(shape.accelerator),
     ...['-smp', String(shape.cpus), '-m', String(shape.memoryMib)],
-    ...['-display', 'none', '-serial', 'stdio', '-no-reboot'],
+    ...['-display', 'none', '-no-reboot', '-serial', `file:${disks.bootLog}`],
+    ...['-chardev', 'stdio,id=words,signal=off', '-device', 'virtio-serial'],
+    ...['-device', 'virtconsole,chardev=words'],
     ...['-kernel', disks.kernel, '-initrd', disks.initrd, '-append', KERNEL_LINE],
     ...['-drive', drive(disks.root, 'snapshot=on,cache=unsafe')],
     ...['-drive', drive(disks.project, 'readonly=on')],
