@@ -45,13 +45,17 @@ export class Attachments {
     return attachment.streams;
   }
 
-  /** The container's process exists and waits: connects those who came before it. */
-  created(entry: ContainerEntry): void {
+  /** The container's process exists and waits: connects those who came before it. It may go when this resolves. */
+  async created(entry: ContainerEntry): Promise<void> {
     const waiting = this.#waiting.get(entry.record.id);
     this.#waiting.delete(entry.record.id);
+    const accepted: Promise<void>[] = [];
     for (const attachment of waiting ?? []) {
-      attachment.connect(this.#open(entry, attachment.options));
+      const streams = this.#open(entry, attachment.options);
+      attachment.connect(streams);
+      accepted.push(streams.accepted);
     }
+    await Promise.all(accepted);
   }
 
   /** The container did not start, or is gone: those who still wait get an end. */
@@ -63,7 +67,7 @@ export class Attachments {
     }
   }
 
-  #open(entry: ContainerEntry, options: AttachOptions): AttachedStreams {
+  #open(entry: ContainerEntry, options: AttachOptions): ReturnType<typeof openAttachSocket> {
     const { config, id } = entry.record;
     return openAttachSocket(this.#paths.container(id).bundle, {
       stdin: (options.stdin ?? false) && (config.openStdin ?? false),

@@ -25,7 +25,7 @@ const SIGKILL = 9;
 /** Who wants to know when containers start and end. */
 export interface LifecycleListener {
   /** The process exists and waits: the last moment to attach without missing output. */
-  created(entry: ContainerEntry): void;
+  created(entry: ContainerEntry): Promise<void> | void;
   started(entry: ContainerEntry): void;
   ended(entry: ContainerEntry): void;
 }
@@ -278,7 +278,7 @@ export class ContainerLifecycle {
         const { pid, pidStartTicks } = await createProcess(this.#context, entry);
         entry.health = null;
         for (const listener of this.#listeners) {
-          listener.created(entry);
+          await listener.created(entry);
         }
         const recorded = containers.updateState(entry, {
           status: 'running',

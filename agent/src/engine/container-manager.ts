@@ -66,9 +66,7 @@ export class ContainerManager implements ContainerApi {
     this.#execIdsOf = execIdsOf;
     this.attachments = new Attachments(context.paths);
     lifecycle.listen({
-      created: (entry) => {
-        this.attachments.created(entry);
-      },
+      created: (entry) => this.attachments.created(entry),
       started: () => undefined,
       ended: (entry) => {
         this.attachments.ended(entry);

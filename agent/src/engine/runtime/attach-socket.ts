@@ -5,6 +5,7 @@ import { SwarmError } from '@skep/kernel';
 import { isErrno } from '@skep/oci';
 import { connectSeqPacket, duplicate } from './system-calls.ts';
 import type { AttachedStreams } from '../engine-api.ts';
+import { whenAccepted } from './accepted-peer.ts';
 
 /** conmon's socket buffer: larger packets would be cut. */
 const PACKET_BYTES_MAX = 32 * 1024;
@@ -41,9 +42,13 @@ export interface AttachWishes {
 
 /**
  * Attaches to the session whose bundle this is. Packets lead with a byte that tells output from errors; the two come
- * apart into streams of their own. When a reader is slow, conmon is made to wait, and so is the container.
+ * apart into streams of their own. When a reader is slow, conmon is made to wait, and so is the container. `accepted`
+ * settles when conmon knows of it: a process that is let go before that may have ended when conmon first looks.
  */
-export function openAttachSocket(bundle: string, wishes: AttachWishes): AttachedStreams {
+export function openAttachSocket(
+  bundle: string,
+  wishes: AttachWishes,
+): AttachedStreams & { readonly accepted: Promise<void> } {
   const stdout = new PassThrough();
   const stderr = wishes.tty ? null : new PassThrough();
   if (!wishes.stdout) {
@@ -62,8 +67,11 @@ export function openAttachSocket(bundle: string, wishes: AttachWishes): Attached
     const isWanted = isOutput && !target.writableEnded;
     return isWanted && !target.write(packet.subarray(1)) ? target : undefined;
   };
-  const connection = new Connection(connectSeqPacket(bundle, 'attach'), deliver, end);
+  const fd = connectSeqPacket(bundle, 'attach');
+  const accepted = whenAccepted(fd).catch(() => undefined);
+  const connection = new Connection(fd, deliver, end);
   return {
+    accepted,
     stdout,
     stderr,
     stdin: wishes.stdin ? packetWriter(connection.socket, wishes.tty) : null,

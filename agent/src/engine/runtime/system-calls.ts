@@ -12,6 +12,8 @@ const nativeMount = libc.func(
 const nativeUmount = libc.func('int umount2(const char *target, int flags)');
 const nativeSocket = libc.func('int socket(int domain, int type, int protocol)');
 const nativeConnect = libc.func('int connect(int fd, const void *address, int length)');
+const nativeSend = libc.func('long send(int fd, const void *buffer, size_t length, int flags)');
+const nativeRecv = libc.func('long recv(int fd, _Out_ void *buffer, size_t length, int flags)');
 const nativeClose = libc.func('int close(int fd)');
 const nativeFcntl = libc.func('int fcntl(int fd, int command, int argument)');
 const nativeOpenat2 = libc.func(
@@ -28,6 +30,10 @@ export const MS_PRIVATE = 1 << 18;
 
 const MNT_DETACH = 2;
 const AF_UNIX = 1;
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const MSG_DONTWAIT = 0x40;
+const ANSWER_BYTES_MAX = 8192;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
 const SUN_PATH_BYTES_MAX = 107;
@@ -144,6 +150,23 @@ export function connectSeqPacket(directory: string, name: string): number {
     return fd;
   } finally {
     closeSync(directoryFd);
+  }
+}
+
+/** One request to the kernel by netlink(7), and its first answer; empty when there is none. */
+export function exchangeNetlink(protocol: number, request: Buffer): Buffer {
+  const fd = nativeSocket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol) as number;
+  if (fd < 0) {
+    return Buffer.alloc(0);
+  }
+  try {
+    const answer = Buffer.alloc(ANSWER_BYTES_MAX);
+    // The kernel has answered when it has taken the request.
+    const sent = Number(nativeSend(fd, request, request.length, 0));
+    const length = sent < 0 ? -1 : Number(nativeRecv(fd, answer, answer.length, MSG_DONTWAIT));
+    return answer.subarray(0, Math.max(0, length));
+  } finally {
+    nativeClose(fd);
   }
 }
 
