@@ -267,6 +267,37 @@ describe('three managers', () => {
     expect(notMade).toMatchObject({ code: 'unavailable', details: { isSent: false } });
   });
 
+  test('a forwarded change that was held up is not made by the same leader of a later term', async () => {
+    cluster = new TestCluster();
+    const group = cluster;
+    const first = await group.bootstrap();
+    const second = await group.join(tokens(first).manager, group.addr(first.nodeId));
+    await group.join(tokens(first).manager, group.addr(first.nodeId));
+    await eventually('three voters', () => first.status().managers.length === 3);
+    let goOn = (): void => undefined;
+    const isHeldUp = new Promise<void>((resolve) => (goOn = resolve));
+    let change: Promise<unknown> | undefined;
+    first.onForwardedRequest(async () => {
+      await isHeldUp;
+      change = first.update({ ...context(), requestId: 'held-up' }, (tx) =>
+        tx.create('task', newTask('t1', second.nodeId)),
+      );
+      await change;
+      return { status: 200, headers: {}, body: new Uint8Array(0) };
+    });
+    const headers = { 'x-request-id': 'held-up' };
+    const outcome = second.forward({ method: 'POST', path: '/api/v1/x', headers }).catch(() => undefined);
+    await first.transferLeadership(second.nodeId);
+    await eventually('the second leads', () => second.status().isLeader);
+    await second.transferLeadership(first.nodeId);
+    await eventually('the first leads again', () => first.status().isLeader);
+    goOn();
+    await eventually('the change was tried', () => change !== undefined);
+    await expect(change).rejects.toMatchObject({ code: 'not_leader' });
+    expect(first.view((tx) => tx.get('task', 't1'))).toBeUndefined();
+    await outcome;
+  });
+
   test('a demoted manager leaves the group, the last one cannot', async () => {
     cluster = new TestCluster();
     const first = await cluster.bootstrap();

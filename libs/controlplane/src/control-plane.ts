@@ -320,6 +320,7 @@ class Manager implements ControlPlane {
       clock: this.#options.clock,
       newId: this.#newId,
       log: this.#log.child({ component: 'replica' }),
+      termOf: (requestId) => this.#followers.termOf(requestId),
       onBatch: (term) => {
         if (term !== undefined) {
           this.#leadership.applied(term);
@@ -352,9 +353,7 @@ class Manager implements ControlPlane {
       isManager: (nodeId) => this.view((tx) => tx.get('node', nodeId))?.spec.role === 'manager',
       handler: () => this.#handler,
       openStream: (request) => this.#streams.open(request),
-      announced: (nodeId, apiUrl) => {
-        this.#membership.announced(nodeId, apiUrl);
-      },
+      announced: (nodeId, apiUrl) => this.#membership.announced(nodeId, apiUrl),
       digest: (nodeId, logIndex, digest) => {
         this.#guard.note(nodeId, logIndex, digest);
       },

@@ -6,6 +6,7 @@ export { PendingProposals } from './driver/pending-proposals.ts';
 export type { CommittedBatch, MembershipRequest, RaftStatus } from './driver/raft-handle.ts';
 export { toRaftStatus } from './driver/raft-status.ts';
 export { RequestBook } from './driver/request-book.ts';
+export { electionSince } from './election-since.ts';
 export { Leadership, type LeaderPart } from './leadership.ts';
 export { leaderLoops } from './loops/leader-loops.ts';
 export { managerIds } from './manager-list.ts';

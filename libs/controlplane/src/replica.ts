@@ -30,6 +30,8 @@ export interface ReplicaOptions {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly log: Logger;
+  /** The only term in which changes of a request may be proposed; absent or undefined: any. */
+  readonly termOf?: (requestId: string) => number | undefined;
   /** Called after a batch was applied, with the term of its last entry. */
   readonly onBatch: (term: number | undefined) => void;
   /** The state can no longer follow the log: the process has to end. */
@@ -178,7 +180,8 @@ export class Replica {
     applied.catch(() => undefined);
     try {
       // Once it is applied here its fate is known, whatever becomes of the leadership.
-      const proposed = this.#options.raft.propose(bytes, { timeoutMs }).then(() => applied);
+      const term = this.#options.termOf?.(entry.requestId ?? '');
+      const proposed = this.#options.raft.propose(bytes, { timeoutMs, term }).then(() => applied);
       return await Promise.race([applied, proposed]);
     } finally {
       this.#pending.delete(entry.id);

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 
 import type { ForwardedAnswer, ForwardedRequest, ForwardedRequestHandler } from '../control-plane-api.ts';
 import type { StreamChannel, StreamRequest } from '../stream-api.ts';
+import { electionSince } from '../election-since.ts';
 import type { Channel } from '../transport/channel.ts';
 import { FORWARD_BODY_BYTES_MAX, FollowerMessage, type LeaderMessage } from './channel-messages.ts';
 import { serveStream } from './stream-relay.ts';
@@ -25,6 +26,8 @@ export interface FollowerServerPorts {
 export class FollowerServer {
   readonly #ports: FollowerServerPorts;
   readonly #channels = new Map<string, Channel>();
+  /** By id of a forwarded request that is being carried out. */
+  readonly #terms = new Map<string, number>();
 
   constructor(ports: FollowerServerPorts) {
     this.#ports = ports;
@@ -62,6 +65,14 @@ export class FollowerServer {
       ?.send(encodeFrame({ t: 'diverged', logIndex, digest } satisfies LeaderMessage));
   }
 
+  /**
+   * The term in which a forwarded request may make changes, or not at all: the manager that sent it takes it for not
+   * made once a later term has begun, and may send it again. Undefined for requests of this manager's own clients.
+   */
+  termOf(requestId: string): number | undefined {
+    return this.#terms.get(requestId);
+  }
+
   #assertLeader(): void {
     if (!this.#ports.isLeader()) {
       throw new SwarmError('not_leader', 'this manager is not the leader any more');
@@ -93,14 +104,15 @@ export class FollowerServer {
   }
 
   async #answer(message: Extract<FollowerMessage, { t: 'request' }>, nodeId: string): Promise<LeaderMessage> {
-    const { id } = message;
+    const { id, term } = message;
+    const requestId = message.headers['x-request-id'];
     try {
+      if (requestId !== undefined) {
+        this.#terms.set(requestId, term);
+      }
       this.#assertLeader();
-      if (this.#ports.term() !== message.term) {
-        throw new SwarmError(
-          'not_leader',
-          'there was an election since this request was sent; send it again',
-        );
+      if (this.#ports.term() !== term) {
+        throw electionSince();
       }
       const handler = this.#ports.handler();
       if (handler === undefined) {
@@ -118,6 +130,8 @@ export class FollowerServer {
         id,
         error: { ...record, fields: record.fields === undefined ? undefined : [...record.fields] },
       };
+    } finally {
+      this.#terms.delete(requestId ?? '');
     }
   }
 }

@@ -57,9 +57,10 @@ class RaftClient implements RaftHandle {
   #applied = 0;
   readonly #requests = new Map<number, Settled<number>>();
   readonly #proposals = new Map<number, PendingProposal>();
-  /** Proposals of this turn of the event loop, which go to the thread together. */
+  /** Proposals of this turn of the event loop, which of one term go to the thread together. */
   #outgoing: Uint8Array[] = [];
   #outgoingFirstId = 0;
+  #outgoingTerm: number | undefined;
   #onCommitted: ((batch: CommittedBatch) => void) | undefined;
   #onSnapshotNeeded: ((logIndex: number) => Promise<Uint8Array>) | undefined;
   readonly #onStatus: ((status: RaftStatus) => void)[] = [];
@@ -171,15 +172,19 @@ class RaftClient implements RaftHandle {
     }
   }
 
-  propose(data: Uint8Array, { timeoutMs }: ProposeOptions): Promise<{ readonly logIndex: number }> {
+  propose(data: Uint8Array, { timeoutMs, term }: ProposeOptions): Promise<{ readonly logIndex: number }> {
     const refused = this.#refusal(data);
     if (refused !== undefined) {
       return Promise.reject(refused);
     }
     this.#lastProposalId += 1;
     const id = this.#lastProposalId;
+    if (this.#outgoingTerm !== term) {
+      this.#flush();
+    }
     if (this.#outgoing.length === 0) {
       this.#outgoingFirstId = id;
+      this.#outgoingTerm = term;
       setImmediate(() => {
         this.#flush();
       });
@@ -212,9 +217,18 @@ class RaftClient implements RaftHandle {
 
   #flush(): void {
     const items = this.#outgoing;
+    if (items.length === 0) {
+      return;
+    }
     this.#outgoing = [];
     const packed = packItems(items);
-    this.#post({ op: 'propose', firstId: this.#outgoingFirstId, packed }, [packed.buffer as ArrayBuffer]);
+    const command = {
+      op: 'propose',
+      firstId: this.#outgoingFirstId,
+      packed,
+      term: this.#outgoingTerm,
+    } as const;
+    this.#post(command, [packed.buffer as ArrayBuffer]);
   }
 
   onCommitted(callback: (batch: CommittedBatch) => void): void {

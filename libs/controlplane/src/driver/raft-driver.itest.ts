@@ -125,6 +125,25 @@ describe('three managers over TLS', { timeout: 90_000 }, () => {
     await follower.handle.propose(Buffer.from('y'), TIMEOUT);
   });
 
+  test('a proposal of an earlier term is refused, although the same manager leads again', async () => {
+    group = await TestGroup.create();
+    await group.grow(3);
+    const leader = await group.leader();
+    const other = [...group.members.values()].find((member) => member !== leader);
+    const { term } = leader.handle.status();
+    await leader.handle.propose(Buffer.from('x'), { ...TIMEOUT, term });
+    await leader.handle.transferLeadership(other?.nodeId);
+    await until('the other leads', () => other?.handle.status().role === 'leader');
+    await other?.handle.transferLeadership(leader.nodeId);
+    await until('it leads again', () => leader.handle.status().role === 'leader');
+    const late = errorOf(leader.handle.propose(Buffer.from('late'), { ...TIMEOUT, term }));
+    // Another one of the same turn does not suffer from it.
+    const { logIndex } = await leader.handle.propose(Buffer.from('y'), TIMEOUT);
+    expect((await late).code).toBe('not_leader');
+    const current = { ...TIMEOUT, term: leader.handle.status().term };
+    expect((await leader.handle.propose(Buffer.from('z'), current)).logIndex).toBe(logIndex + 1);
+  });
+
   test('a removed member hears of it', async () => {
     group = await TestGroup.create();
     await group.grow(3);

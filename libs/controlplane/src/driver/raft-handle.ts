@@ -98,6 +98,8 @@ export interface RaftStatus {
 export interface ProposeOptions {
   /** After this the promise rejects with `deadline_exceeded`; the proposal may still be committed. */
   readonly timeoutMs: number;
+  /** Only as a proposal of this term: refused with `not_leader` when there was an election since. */
+  readonly term?: number | undefined;
 }
 
 export type MembershipRequest =

@@ -8,6 +8,7 @@ import type { SnapshotFolder } from '../wal/snapshot-file.ts';
 import type { Wal } from '../wal/wal.ts';
 import { Deliveries } from './deliveries.ts';
 import { DiskHealth, type DiskState } from './disk-health.ts';
+import { electionSince } from '../election-since.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { LogWriter } from './log-writer.ts';
 import { PendingProposals } from './pending-proposals.ts';
@@ -140,7 +141,7 @@ export class RaftLoop {
   onCommand(command: Extract<ThreadCommand, { op: 'propose' | 'applied' | 'snapshot' | 'readIndex' }>): void {
     switch (command.op) {
       case 'propose':
-        this.#propose(command.firstId, unpackItems(command.packed));
+        this.#propose(command.firstId, unpackItems(command.packed), command.term);
         break;
       case 'applied':
         this.#onApplied(command.logIndex);
@@ -155,15 +156,17 @@ export class RaftLoop {
     this.schedule();
   }
 
-  #propose(firstId: number, items: readonly Uint8Array[]): void {
+  #propose(firstId: number, items: readonly Uint8Array[], term: number | undefined): void {
+    const ids = items.map((_item, i) => firstId + i);
+    if (term !== undefined && term !== this.#node.term) {
+      this.#reject(ids, electionSince());
+      return;
+    }
     const proposed = this.#node.proposeBatch(items);
     if (proposed.ok) {
       this.#proposals.add(firstId, items.length, proposed.value);
     } else {
-      this.#reject(
-        items.map((_item, i) => firstId + i),
-        this.withLeader(proposed.error),
-      );
+      this.#reject(ids, this.withLeader(proposed.error));
     }
   }
 

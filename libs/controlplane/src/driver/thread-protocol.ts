@@ -31,7 +31,12 @@ export type ThreadRequest =
 export type ThreadCommand =
   | ThreadRequest
   /** Proposals with the ids `firstId`, `firstId + 1` ..., packed by {@link packItems}. */
-  | { readonly op: 'propose'; readonly firstId: number; readonly packed: Uint8Array }
+  | {
+      readonly op: 'propose';
+      readonly firstId: number;
+      readonly packed: Uint8Array;
+      readonly term: number | undefined;
+    }
   | { readonly op: 'applied'; readonly logIndex: number }
   /** Nodes that may join the group. */
   | { readonly op: 'admit'; readonly nodeIds: readonly string[] }

@@ -1,5 +1,6 @@
 import {
   PendingProposals,
+  electionSince,
   type CommittedBatch,
   type RaftStatus,
   type ReplicationPort,
@@ -33,7 +34,13 @@ export class RaftPort implements ReplicationPort {
     this.#pump = pump;
   }
 
-  propose(data: Uint8Array, options: { readonly timeoutMs: number }): Promise<{ readonly logIndex: number }> {
+  propose(
+    data: Uint8Array,
+    options: { readonly timeoutMs: number; readonly term?: number | undefined },
+  ): Promise<{ readonly logIndex: number }> {
+    if (options.term !== undefined && options.term !== this.#node?.term) {
+      return Promise.reject(electionSince());
+    }
     const proposed = this.#node?.proposeBatch([data]);
     if (proposed?.ok !== true) {
       return Promise.reject(proposed?.error ?? new SwarmError('unavailable', 'this manager is not up'));
