@@ -1,17 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { createReadStream, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 import { buildTar } from '@skep/oci';
 
 import { EngineFixture, until } from '../testing/engine-fixture.ts';
+import { EngineProcess } from '../testing/engine-process.ts';
 
 let fixture: EngineFixture;
-let child: ChildProcess | undefined;
+let child: EngineProcess | undefined;
 
 beforeEach(async () => {
   fixture = await EngineFixture.create();
@@ -19,7 +17,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  child?.kill('SIGKILL');
+  await child?.kill();
   expect(await fixture.destroy()).toEqual([]);
 });
 
@@ -29,14 +27,9 @@ async function writeContext(dockerfile: string): Promise<string> {
   return path;
 }
 
-function buildInChild(path: string): ChildProcess {
-  const program = fileURLToPath(new URL('../testing/engine-child.ts', import.meta.url));
+function buildInChild(path: string): EngineProcess {
   const request = { source: { kind: 'archive', archive: { file: path } }, networkMode: 'none' };
-  const script = JSON.stringify([{ call: 'builds.build', args: [request] }]);
-  const roots = [`${fixture.root}/data`, `${fixture.root}/run`, fixture.cgroupParent];
-  return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, ...roots, script], {
-    stdio: 'ignore',
-  });
+  return new EngineProcess(fixture, [{ call: 'builds.build', args: [request] }]);
 }
 
 test('a build ends with its daemon, and the next start removes what is left of it', async () => {
@@ -45,8 +38,7 @@ test('a build ends with its daemon, and the next start removes what is left of i
   await fixture.close();
   child = buildInChild(path);
   await until(() => fixture.leftovers().some((left) => left.includes('/bin/sh -c sleep 1000')), 60_000);
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  await child.kill();
   await until(() => fixture.leftovers().every((left) => !left.startsWith('process')));
 
   const engine = await fixture.open();

@@ -5,9 +5,8 @@ import { Engine } from '../engine.ts';
 
 /*
  * An engine in a process of its own that can be killed at any moment. Arguments: data root, run root, cgroup parent,
- * id map of users
- * (JSON, or empty), script. The script is a list of calls in JSON; after each one its result is printed as one line. An argument
- * `{"file": path}` stands for what is in that file, as a stream.
+ * id map of users (JSON, or empty), script. The script is a list of calls in JSON; after each one its result is printed
+ * as one line. An argument `{"file": path}` stands for what is in that file, as a stream.
  */
 
 interface Step {
