@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 
 /** Debian 12. */
 export const RELEASE = 'bookworm';
-const ARCHIVE = 'http://deb.debian.org/debian';
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** An init with cgroup version 2, a small kernel, and every program that swarmd and its tests start. */
@@ -53,7 +52,8 @@ After=basic.target
 const LEFT_OUT: readonly string[] = ['doc/*', 'man/*', 'locale/*', 'info/*'];
 
 /**
- * Lines for a sources.list with Debian 12: the mirrors that this host's apt has for it, else Debian's own.
+ * Lines for a sources.list with Debian 12: the mirrors that this host's apt has for it. None when it has none: then
+ * mmdebstrap takes Debian's own.
  * `targets` is what `apt-get indextargets` prints in the format `$(REPO_URI) $(RELEASE) $(COMPONENT)`.
  */
 export function sourcesFor(targets: string): readonly string[] {
@@ -63,9 +63,8 @@ export function sourcesFor(targets: string): readonly string[] {
     const isDebian = /\/debian(-security)?\/?$/.test(uri);
     return isDebian && wanted.includes(suite) && component === 'main' ? [sourceLine(uri, suite)] : [];
   });
-  const own = sourceLine(ARCHIVE, RELEASE);
   const hasRelease = lines.some((line) => line.includes(` ${RELEASE} `));
-  return [...new Set(hasRelease ? lines : [own])];
+  return hasRelease ? [...new Set(lines)] : [];
 }
 
 function sourceLine(uri: string, suite: string): string {

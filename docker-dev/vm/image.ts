@@ -40,7 +40,9 @@ async function build(folder: string, { scratch, signal, say }: ImageWork): Promi
   mkdirSync(made);
   const targets = await must(['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)']);
   const sources = sourcesFor(targets);
-  say(`building the disk of the machine from ${sources.length === 1 ? 'one source' : 'the sources'}:`);
+  say(
+    `building the disk of the machine from ${sources.length === 0 ? "Debian's own source" : 'this host’s sources:'}`,
+  );
   sources.forEach((line) => {
     say(`  ${line}`);
   });
