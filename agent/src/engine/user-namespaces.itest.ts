@@ -43,23 +43,6 @@ afterAll(async () => {
   expect(await fixture.destroy()).toEqual([]);
 });
 
-async function start(config: ContainerConfig): Promise<string> {
-  const { id } = await fixture.engine.containers.create(config);
-  await fixture.engine.containers.start(id);
-  return id;
-}
-
-async function inside(id: string, script: string, user = ''): Promise<string> {
-  const { output } = await fixture.engine.execs.run(id, { cmd: ['sh', '-c', script], user });
-  return output.toString();
-}
-
-async function remove(...ids: string[]): Promise<void> {
-  for (const id of ids) {
-    await fixture.engine.containers.remove(id, { force: true, removeVolumes: true });
-  }
-}
-
 async function pidOf(id: string): Promise<number> {
   return (await fixture.engine.containers.inspect(id)).state.pid;
 }
@@ -88,11 +71,11 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
   let id: string;
 
   beforeAll(async () => {
-    id = await start({ ...sleeper, runtime });
+    id = await fixture.start({ ...sleeper, runtime });
   });
 
   afterAll(async () => {
-    await remove(id);
+    await fixture.remove(id);
   });
 
   test('root is a subordinate user of the host, in a namespace of its own', async () => {
@@ -101,22 +84,22 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
       `Uid:\t${String(UID)}\t${String(UID)}\t${String(UID)}\t${String(UID)}\n` +
         `Gid:\t${String(GID)}\t${String(GID)}\t${String(GID)}\t${String(GID)}\n`,
     );
-    expect(await inside(id, 'id -u; id -g; cat /proc/self/uid_map')).toMatch(
+    expect(await fixture.inside(id, 'id -u; id -g; cat /proc/self/uid_map')).toMatch(
       new RegExp(`^0\\n0\\n\\s+0\\s+${String(UID)}\\s+${String(SIZE)}\\n$`),
     );
-    const second = await start({ ...sleeper, runtime });
+    const second = await fixture.start({ ...sleeper, runtime });
     const namespaceOf = (of: number): number => statSync(`/proc/${String(of)}/ns/user`).ino;
     const namespaces = [process.pid, pid, await pidOf(second)].map(namespaceOf);
     expect(new Set(namespaces).size).toBe(3);
-    await remove(second);
+    await fixture.remove(second);
   });
 
   test('files of the image have the owners that the image says, and can be changed', async () => {
-    expect(await inside(id, 'stat -c "%u:%g %n" / /srv /srv/of-root /srv/of-user /bin /.dockerenv')).toBe(
-      '0:0 /\n0:0 /srv\n0:0 /srv/of-root\n33:34 /srv/of-user\n0:0 /bin\n0:0 /.dockerenv\n',
-    );
     expect(
-      await inside(
+      await fixture.inside(id, 'stat -c "%u:%g %n" / /srv /srv/of-root /srv/of-user /bin /.dockerenv'),
+    ).toBe('0:0 /\n0:0 /srv\n0:0 /srv/of-root\n33:34 /srv/of-user\n0:0 /bin\n0:0 /.dockerenv\n');
+    expect(
+      await fixture.inside(
         id,
         'cat /srv/of-root; echo more >> /srv/of-user; chown 5:6 /srv/of-root; echo x > /new; rm /etc/group; ' +
           'stat -c "%u:%g" /srv/of-root /srv/of-user /new; su -s /bin/sh nobody -c "cat /srv/of-user" 2>&1',
@@ -141,50 +124,54 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
   test('what belongs to the host cannot be touched', async () => {
     const secret = join(fixture.root, `secret-${runtime}`);
     writeFileSync(secret, 'host only', { mode: 0o600 });
-    const other = await start({
+    const other = await fixture.start({
       ...sleeper,
       runtime,
       mounts: [{ type: 'bind', source: fixture.root, target: '/host' }],
     });
     expect(
-      await inside(other, `cat /host/secret-${runtime} 2>&1; stat -c "%u:%g" /host/secret-${runtime}`),
+      await fixture.inside(
+        other,
+        `cat /host/secret-${runtime} 2>&1; stat -c "%u:%g" /host/secret-${runtime}`,
+      ),
     ).toMatch(/Permission denied\n65534:65534\n$/);
-    expect(await inside(other, 'chown 0:0 /host 2>&1; mknod /dev/sda b 8 0 2>&1')).toMatch(
+    expect(await fixture.inside(other, 'chown 0:0 /host 2>&1; mknod /dev/sda b 8 0 2>&1')).toMatch(
       /not permitted.*not permitted/s,
     );
     expect(ownerOf(secret)).toBe('0:0');
-    await remove(other);
+    await fixture.remove(other);
   });
 
   test('capabilities of files count in it, and only in it', async () => {
-    const pings = (of: string): Promise<string> => inside(of, '/opt/ping -c 1 127.0.0.1 2>&1', 'nobody');
+    const pings = (of: string): Promise<string> =>
+      fixture.inside(of, '/opt/ping -c 1 127.0.0.1 2>&1', 'nobody');
     expect(await pings(id)).toContain('1 packets received');
     // A copy is made by the container: its capability counts for the container's root alone, until it is in an image.
-    await inside(id, 'chmod 700 /opt/ping; chmod 755 /opt/ping');
+    await fixture.inside(id, 'chmod 700 /opt/ping; chmod 755 /opt/ping');
     expect(await pings(id)).toContain('1 packets received');
     const image = await fixture.engine.images.commit(id, {});
     for (const user of ['', 'host']) {
-      const again = await start({ ...sleeper, runtime, image, namespaces: { user } });
+      const again = await fixture.start({ ...sleeper, runtime, image, namespaces: { user } });
       expect(await pings(again)).toContain('1 packets received');
-      await remove(again);
+      await fixture.remove(again);
     }
     await fixture.engine.images.remove(image);
   });
 
   test('its own system files are its own', async () => {
     expect(
-      await inside(
+      await fixture.inside(
         id,
         'stat -c "%u:%g" /etc/hosts /etc/hostname /etc/resolv.conf /dev/shm; echo "# x" >> /etc/hosts',
       ),
     ).toBe('0:0\n0:0\n0:0\n0:0\n');
     const parameters =
       'cd /proc/sys/net/ipv4; cat ip_unprivileged_port_start ping_group_range; ping -c 1 127.0.0.1';
-    expect(await inside(id, parameters)).toMatch(/^0\n0\t65535\n.*1 packets received/s);
+    expect(await fixture.inside(id, parameters)).toMatch(/^0\n0\t65535\n.*1 packets received/s);
   });
 
   test('output that a program sends to /dev/stdout arrives', async () => {
-    const talker = await start({
+    const talker = await fixture.start({
       ...none,
       runtime,
       cmd: ['sh', '-c', 'echo out > /dev/stdout; echo err > /dev/stderr'],
@@ -195,26 +182,26 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
       lines.push(`${record.stream} ${record.data.toString()}`);
     }
     expect(lines.sort()).toEqual(['stderr err\n', 'stdout out\n']);
-    await remove(talker);
+    await fixture.remove(talker);
   });
 
   test('restart keeps the files, and the map', async () => {
-    await inside(id, 'echo kept > /kept; chown 7 /kept');
+    await fixture.inside(id, 'echo kept > /kept; chown 7 /kept');
     await fixture.engine.containers.restart(id, { timeoutSeconds: 0 });
-    expect(await inside(id, 'cat /kept; stat -c %u /kept')).toBe('kept\n7\n');
+    expect(await fixture.inside(id, 'cat /kept; stat -c %u /kept')).toBe('kept\n7\n');
   });
 
   test('the host is shared on demand only, and then in all', async () => {
-    const host = await start({ ...sleeper, runtime, namespaces: { user: 'host' } });
+    const host = await fixture.start({ ...sleeper, runtime, namespaces: { user: 'host' } });
     expect(readFileSync(`/proc/${String(await pidOf(host))}/status`, 'utf8')).toContain('Uid:\t0\t0\t0\t0\n');
-    expect(await inside(host, 'stat -c "%u:%g" / /srv/of-user')).toBe('0:0\n33:34\n');
-    const privileged = await start({
+    expect(await fixture.inside(host, 'stat -c "%u:%g" / /srv/of-user')).toBe('0:0\n33:34\n');
+    const privileged = await fixture.start({
       ...sleeper,
       runtime,
       namespaces: { user: 'host' },
       security: { privileged: true },
     });
-    await remove(host, privileged);
+    await fixture.remove(host, privileged);
     const refused = fixture.engine.containers.create({ ...sleeper, security: { privileged: true } });
     await expect(refused).rejects.toThrow('privileged mode is incompatible with user namespaces');
   });
@@ -235,24 +222,24 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
     ['another user', { user: 'nobody' }],
     ['cgroups of its own', { namespaces: { cgroup: 'private' } }],
   ])('it starts with %s', async (_name, config) => {
-    const other = await start({ ...sleeper, runtime, ...config });
+    const other = await fixture.start({ ...sleeper, runtime, ...config });
     const { uid } = statSync(`/proc/${String(await pidOf(other))}`);
     expect(uid).toBe(config.user === 'nobody' ? UID + 65_534 : UID);
     expect((await fixture.engine.execs.run(other, { cmd: ['id'] })).exitCode).toBe(0);
-    await remove(other);
+    await fixture.remove(other);
   });
 
   test('containers that share a namespace are in one user namespace', async () => {
-    const first = await start({ ...sleeper, runtime, namespaces: { ipc: 'shareable' } });
-    const second = await start({
+    const first = await fixture.start({ ...sleeper, runtime, namespaces: { ipc: 'shareable' } });
+    const second = await fixture.start({
       ...sleeper,
       runtime,
       network: { mode: `container:${first}` },
       namespaces: { pid: `container:${first}`, ipc: `container:${first}` },
     });
-    await inside(first, 'echo shared > /dev/shm/x');
-    expect(await inside(second, 'cat /dev/shm/x')).toBe('shared\n');
-    const host = await start({ ...sleeper, runtime, namespaces: { user: 'host' } });
+    await fixture.inside(first, 'echo shared > /dev/shm/x');
+    expect(await fixture.inside(second, 'cat /dev/shm/x')).toBe('shared\n');
+    const host = await fixture.start({ ...sleeper, runtime, namespaces: { user: 'host' } });
     const { id: stranger } = await fixture.engine.containers.create({
       ...sleeper,
       runtime,
@@ -261,14 +248,14 @@ describe.each(['crun', 'runc'])('under %s', (runtime) => {
     await expect(fixture.engine.containers.start(stranger)).rejects.toThrow(
       'it is in another user namespace',
     );
-    await remove(stranger, host, second, first);
+    await fixture.remove(stranger, host, second, first);
   });
 });
 
 test('volumes belong to the root of the container, binds to whom they did', async () => {
   const source = join(fixture.root, 'bound');
   mkdirSync(source);
-  const id = await start({
+  const id = await fixture.start({
     ...sleeper,
     mounts: [
       { type: 'volume', source: 'plain', target: '/plain' },
@@ -277,29 +264,32 @@ test('volumes belong to the root of the container, binds to whom they did', asyn
     ],
   });
   expect(
-    await inside(id, 'echo x > /plain/x; stat -c "%u:%g" /plain /plain/x /srv/of-root /srv/of-user /bound'),
+    await fixture.inside(
+      id,
+      'echo x > /plain/x; stat -c "%u:%g" /plain /plain/x /srv/of-root /srv/of-user /bound',
+    ),
   ).toBe('0:0\n0:0\n0:0\n33:34\n65534:65534\n');
   const { mountpoint } = await fixture.engine.volumes.inspect('filled');
   expect(ownerOf(join(mountpoint, 'of-user'))).toBe(`${String(UID + 33)}:${String(GID + 34)}`);
   expect(ownerOf(source)).toBe('0:0');
-  await remove(id);
+  await fixture.remove(id);
   await fixture.engine.volumes.remove('plain');
   await fixture.engine.volumes.remove('filled');
 });
 
 test('secrets and configs have the owners they were given', async () => {
-  const id = await start({
+  const id = await fixture.start({
     ...sleeper,
     files: [
       { kind: 'secret', target: 'key', content: Buffer.from('top'), uid: 33, gid: 34, mode: 0o400 },
       { kind: 'config', target: '/etc/app.conf', content: Buffer.from('a=1') },
     ],
   });
-  expect(await inside(id, 'stat -c "%u:%g" /run/secrets/key /etc/app.conf; cat /run/secrets/key')).toBe(
-    '33:34\n0:0\ntop',
-  );
-  expect(await inside(id, 'cat /run/secrets/key', '33')).toBe('top');
-  await remove(id);
+  expect(
+    await fixture.inside(id, 'stat -c "%u:%g" /run/secrets/key /etc/app.conf; cat /run/secrets/key'),
+  ).toBe('33:34\n0:0\ntop');
+  expect(await fixture.inside(id, 'cat /run/secrets/key', '33')).toBe('top');
+  await fixture.remove(id);
 });
 
 describe('files that go in and out', () => {
@@ -310,8 +300,8 @@ describe('files that go in and out', () => {
 
   test.each(['running', 'stopped'])('of a %s container keep their owners', async (state) => {
     const { containers } = fixture.engine;
-    const id = await start(sleeper);
-    await inside(id, 'mkdir /tmp/in');
+    const id = await fixture.start(sleeper);
+    await fixture.inside(id, 'mkdir /tmp/in');
     if (state === 'stopped') {
       await containers.stop(id, { timeoutSeconds: 0 });
     }
@@ -320,33 +310,33 @@ describe('files that go in and out', () => {
     expect(entries.get('in/sub/copied')).toMatchObject({ uid: 33, gid: 34 });
     expect(entries.get('in/sub')).toMatchObject({ uid: 0, gid: 0 });
     await containers.start(id);
-    expect(await inside(id, 'stat -c "%u:%g" /tmp/in/sub /tmp/in/sub/copied')).toBe('0:0\n33:34\n');
+    expect(await fixture.inside(id, 'stat -c "%u:%g" /tmp/in/sub /tmp/in/sub/copied')).toBe('0:0\n33:34\n');
     const exported = await entriesOf(await containers.exportArchive(id));
     expect(exported.get('srv/of-user')).toMatchObject({ uid: 33, gid: 34 });
     expect(exported.get('bin')).toMatchObject({ uid: 0, gid: 0 });
-    await remove(id);
+    await fixture.remove(id);
   });
 
   test('an owner beyond the map is refused by name', async () => {
-    const id = await start(sleeper);
+    const id = await fixture.start(sleeper);
     const far = Readable.from([buildTar([{ path: 'x', type: 'file', content: '', uid: 70_000 }])]);
     await expect(fixture.engine.containers.putArchive(id, '/', far)).rejects.toThrow(
       'Container ID 70000 cannot be mapped to a host ID',
     );
-    await remove(id);
+    await fixture.remove(id);
   });
 
   test('an image that is made of a container has the owners that it saw', async () => {
     const { containers, images } = fixture.engine;
-    const id = await start(sleeper);
-    await inside(id, 'echo made > /made; chown 33:34 /made');
+    const id = await fixture.start(sleeper);
+    await fixture.inside(id, 'echo made > /made; chown 33:34 /made');
     const imageId = await images.commit(id, { reference: 'committed' });
-    await remove(id);
-    const again = await start({ ...sleeper, image: imageId });
-    expect(await inside(again, 'stat -c "%u:%g" /made /')).toBe('33:34\n0:0\n');
-    const host = await start({ ...sleeper, image: imageId, namespaces: { user: 'host' } });
-    expect(await inside(host, 'stat -c "%u:%g" /made')).toBe('33:34\n');
-    await remove(again, host);
+    await fixture.remove(id);
+    const again = await fixture.start({ ...sleeper, image: imageId });
+    expect(await fixture.inside(again, 'stat -c "%u:%g" /made /')).toBe('33:34\n0:0\n');
+    const host = await fixture.start({ ...sleeper, image: imageId, namespaces: { user: 'host' } });
+    expect(await fixture.inside(host, 'stat -c "%u:%g" /made')).toBe('33:34\n');
+    await fixture.remove(again, host);
     await images.remove('committed');
     expect(await containers.list({ all: true })).toEqual([]);
   });
@@ -363,22 +353,24 @@ test('an image of many layers is mounted too', async () => {
       Readable.from([buildTar([{ path: `layer-${String(i)}`, type: 'file', uid: i }])]),
     );
     image = await images.commit(id, { reference: `layered:${String(i)}` });
-    await remove(id);
+    await fixture.remove(id);
   }
-  const id = await start({ ...sleeper, image });
-  expect(await inside(id, 'stat -c "%u" /layer-0 /layer-39; ls / | grep -c layer')).toBe('0\n39\n40\n');
-  await remove(id);
+  const id = await fixture.start({ ...sleeper, image });
+  expect(await fixture.inside(id, 'stat -c "%u" /layer-0 /layer-39; ls / | grep -c layer')).toBe(
+    '0\n39\n40\n',
+  );
+  await fixture.remove(id);
   for (let i = 0; i < 40; i += 1) {
     await images.remove(`layered:${String(i)}`);
   }
 });
 
 test('an engine that opens again takes remapped containers over, also without its flag', async () => {
-  const lasting = await start(sleeper);
-  const policy = await start({ ...sleeper, restartPolicy: { name: 'always' } });
+  const lasting = await fixture.start(sleeper);
+  const policy = await fixture.start({ ...sleeper, restartPolicy: { name: 'always' } });
   await fixture.close();
   await fixture.open();
-  expect(await inside(lasting, 'id -u; touch /after; stat -c %u /after')).toBe('0\n0\n');
+  expect(await fixture.inside(lasting, 'id -u; touch /after; stat -c %u /after')).toBe('0\n0\n');
   await fixture.close();
   await fixture.open({});
   const { containers } = fixture.engine;
@@ -390,16 +382,16 @@ test('an engine that opens again takes remapped containers over, also without it
   process.kill(await pidOf(policy), 'SIGKILL');
   await until(async () => (await containers.inspect(policy)).restartCount === 1);
   await until(async () => (await containers.inspect(policy)).state.status === 'running');
-  expect(await inside(policy, 'id -u')).toBe('0\n');
-  await remove(policy);
+  expect(await fixture.inside(policy, 'id -u')).toBe('0\n');
+  await fixture.remove(policy);
   await fixture.close();
   const [range] = idMap.uids;
   const uids = [{ containerId: 0, hostId: (range?.hostId ?? 0) + SIZE, size: SIZE }];
   await fixture.open({ idMap: { uids, gids: uids } });
-  expect(await inside(lasting, 'id -u')).toBe('0\n');
+  expect(await fixture.inside(lasting, 'id -u')).toBe('0\n');
   await fixture.engine.containers.stop(lasting, { timeoutSeconds: 0 });
   await expect(fixture.engine.containers.start(lasting)).rejects.toThrow('owners of another --userns-remap');
-  await remove(lasting);
+  await fixture.remove(lasting);
   await fixture.close();
   await fixture.open();
 });

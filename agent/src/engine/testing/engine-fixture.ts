@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildArchive, buildBusyboxImage, type BusyboxRecipe, type IdMap } from '@skep/oci';
+import type { ContainerConfig } from '../container-config.ts';
 import type { EngineEvent } from '../engine-api.ts';
 import { Engine, type EngineOptions } from '../engine.ts';
 import { hasPrivateMounts } from '../runtime/cgroup-host.ts';
@@ -64,6 +65,27 @@ export class EngineFixture {
   async close(): Promise<void> {
     await this.#engine?.close();
     this.#engine = undefined;
+  }
+
+  /** Makes a container and starts it; answers its id. */
+  async start(config: ContainerConfig): Promise<string> {
+    const { containers } = this.engine;
+    const { id } = await containers.create(config);
+    await containers.start(id);
+    return id;
+  }
+
+  /** What a script prints in a container that runs. */
+  async inside(id: string, script: string, user = ''): Promise<string> {
+    const { output } = await this.engine.execs.run(id, { cmd: ['sh', '-c', script], user });
+    return output.toString();
+  }
+
+  /** Removes containers, running or not, with their anonymous volumes. */
+  async remove(...ids: string[]): Promise<void> {
+    for (const id of ids) {
+      await this.engine.containers.remove(id, { force: true, removeVolumes: true });
+    }
   }
 
   /** Loads the busybox image under a name. */
